@@ -1,0 +1,115 @@
+package parley
+
+import "time"
+
+// AgentType is the channel of an agent; it is fixed at creation.
+type AgentType string
+
+// The agent types.
+const (
+	AgentVoice AgentType = "voice"
+	AgentChat  AgentType = "chat"
+)
+
+// AgentStatus says whether an agent answers.
+type AgentStatus string
+
+// The agent statuses. Only active and deployed agents answer calls and chats.
+const (
+	AgentActive   AgentStatus = "active"
+	AgentInactive AgentStatus = "inactive"
+	AgentTraining AgentStatus = "training"
+	AgentDeployed AgentStatus = "deployed"
+)
+
+// Answers reports whether an agent of this status takes calls and chats.
+func (s AgentStatus) Answers() bool { return s == AgentActive || s == AgentDeployed }
+
+// Default models (the seed).
+const (
+	DefaultVoiceModel = "gpt-realtime-2025-08-28"
+	DefaultChatModel  = "gpt-4o"
+)
+
+// Limits of an agent's fields, in Unicode code points.
+const (
+	MaxAgentName         = 255
+	MaxAgentInstructions = 100_000
+)
+
+// Agent is a configurable assistant. Exactly one of Voice and Chat is set, by Type.
+type Agent struct {
+	ID           string
+	OrgID        string
+	Name         string
+	Type         AgentType
+	Status       AgentStatus
+	Model        string
+	Instructions string
+	Voice        *VoiceConfig
+	Chat         *ChatConfig
+	ToolIDs      []string // in the order given; unknown ids are dropped at the door
+	PhoneNumbers []string // E.164; voice only; read from the phone_number table
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	DeletedAt    *time.Time
+}
+
+// VoiceConfig is the `config` of a voice agent with every key at its effective value.
+type VoiceConfig struct {
+	Voice                 string  `json:"voice"`
+	Speed                 float64 `json:"speed"`                 // 0.5–2.0; OpenAI takes at most 1.5
+	InterruptionThreshold float64 `json:"interruptionThreshold"` // 0–1; higher = louder to interrupt
+	Timeout               int     `json:"timeout"`               // seconds of caller's silence that end the call; 0 = never
+	MaxDuration           int     `json:"maxDuration"`           // seconds
+	Greeting              string  `json:"greeting"`              // spoken first; "" = the caller speaks first
+	Language              *string `json:"language"`              // hint for transcription
+	Transcription         bool    `json:"transcription"`
+	Recording             bool    `json:"recording"`
+	NoiseReduction        string  `json:"noiseReduction"` // off, near_field, far_field
+	TurnDetection         string  `json:"turnDetection"`  // server_vad, semantic_vad
+	FallbackNumber        *string `json:"fallbackNumber"` // E.164, dialed when no agent can answer
+}
+
+// DefaultVoiceConfig returns the contract's defaults.
+func DefaultVoiceConfig() VoiceConfig {
+	return VoiceConfig{
+		Voice: "sage", Speed: 1, InterruptionThreshold: 0.5, Timeout: 30, MaxDuration: 1800,
+		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad",
+	}
+}
+
+// MaxSentSpeed is the highest `speed` that OpenAI's Realtime API accepts.
+const MaxSentSpeed = 1.5
+
+// ChatConfig is the `config` of a chat agent with every key at its effective value.
+type ChatConfig struct {
+	Theme             string   `json:"theme"` // light, dark, auto
+	PrimaryColor      string   `json:"primaryColor"`
+	Position          string   `json:"position"`
+	Greeting          string   `json:"greeting"`
+	Placeholder       string   `json:"placeholder"`
+	Title             string   `json:"title"`
+	Suggestions       []string `json:"suggestions"`
+	AllowedDomains    []string `json:"allowedDomains"` // empty = any site
+	DailyMessageLimit *int     `json:"dailyMessageLimit"`
+}
+
+// DefaultChatConfig returns the contract's defaults.
+func DefaultChatConfig() ChatConfig {
+	return ChatConfig{
+		Theme: "light", PrimaryColor: "#3B82F6", Position: "bottom-right",
+		Suggestions: []string{}, AllowedDomains: []string{},
+	}
+}
+
+// AgentFilter selects agents for a list. Zero values mean "any".
+type AgentFilter struct {
+	Type           AgentType
+	Status         AgentStatus
+	Search         string // case-insensitive literal substring of the name
+	IncludeDeleted bool
+	Sort           string // createdAt (default), updatedAt, name
+	Ascending      bool
+	Limit, Offset  int
+}

@@ -1,0 +1,204 @@
+package parley
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is one entry of a conversation's log. Seq starts at 1 and increases by one; At is UTC with
+// microseconds; Data is a JSON object whose shape is the type named after the event type below.
+type Event struct {
+	Seq  int64           `json:"seq"`
+	Type string          `json:"type"`
+	At   time.Time       `json:"at"`
+	Data json.RawMessage `json:"data"`
+}
+
+// NewEvent marshals data into an event without a sequence number, which the log assigns. data must be one
+// of the *Data types below (all of them marshal).
+func NewEvent(typ string, at time.Time, data any) Event {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		raw = json.RawMessage(`{}`) // unreachable for the types below
+	}
+	return Event{Type: typ, At: at.UTC(), Data: raw}
+}
+
+// The event types. Intents are committed before their effect, facts within 100 ms, telemetry may be
+// coalesced (docs/architecture.md, "The conversation is an event log").
+const (
+	EventConversationStarted = "conversation.started" // intent, ConversationStartedData
+	EventStreamStarted       = "stream.started"       // intent, StreamStartedData
+	EventStreamDetached      = "stream.detached"      // fact, StreamDetachedData
+	EventModelConnected      = "model.connected"      // fact, ModelConnectedData
+	EventSpeechStarted       = "speech.started"       // telemetry, SpeechData: the model's VAD heard the caller
+	EventSpeechStopped       = "speech.stopped"       // telemetry, SpeechData
+	EventTurnCommitted       = "turn.committed"       // fact, TurnCommittedData: holds the user message's place
+	EventMessageUser         = "message.user"         // fact, MessageUserData: words of the caller or visitor
+	EventMessageAssistant    = "message.assistant"    // fact, MessageAssistantData: words generated
+	EventMessageHeard        = "message.heard"        // fact, MessageHeardData: what of them was heard
+	EventPlayoutPosition     = "playout.position"     // fact once a second while speaking, PlayoutPositionData
+	EventInterruption        = "interruption"         // fact, InterruptionData
+	EventToolStarted         = "tool.started"         // intent, ToolStartedData
+	EventToolCompleted       = "tool.completed"       // fact, ToolCompletedData
+	EventUsage               = "usage"                // fact, UsageData
+	EventTurnLatency         = "turn.latency"         // fact, TurnLatencyData
+	EventDTMF                = "dtmf.received"        // fact, DTMFData
+	EventRunStarted          = "run.started"          // intent, RunData: a chat turn begins
+	EventRunCompleted        = "run.completed"        // fact, RunData: a chat turn ended
+	EventError               = "error"                // fact, ErrorData
+	EventGap                 = "log.gap"              // telemetry was dropped, GapData
+	EventEndRequested        = "end.requested"        // intent, EndData: we decided to end the call
+	EventConversationEnded   = "conversation.ended"   // intent, EndData
+)
+
+// ConversationStartedData opens every log.
+type ConversationStartedData struct {
+	Channel   Channel `json:"channel"`
+	Direction string  `json:"direction,omitempty"`
+	From      string  `json:"from,omitempty"`
+	To        string  `json:"to,omitempty"`
+	AgentID   string  `json:"agentId"`
+	AgentName string  `json:"agentName"`
+	Model     string  `json:"model"`
+	Simulated bool    `json:"simulated"` // the carrier leg is simulated (the model leg says so in model.connected)
+	Test      bool    `json:"test"`
+}
+
+// StreamStartedData says that a carrier media stream was attached; Epoch is the writer's lease epoch.
+type StreamStartedData struct {
+	StreamSID string `json:"streamSid"`
+	Epoch     int64  `json:"epoch"`
+}
+
+// StreamDetachedData says that the media stream vanished without a stop.
+type StreamDetachedData struct {
+	Reason string `json:"reason"`
+}
+
+// ModelConnectedData says that the model's session is configured and usable. Ms counts from the attach.
+type ModelConnectedData struct {
+	Model     string `json:"model"`
+	SessionID string `json:"sessionId,omitempty"`
+	Ms        int64  `json:"ms"`
+	Simulated bool   `json:"simulated"`
+	Notice    string `json:"notice,omitempty"` // set when simulated: says so in words
+}
+
+// SpeechData is a VAD edge. AudioMs is the position in the caller's audio that the model named.
+type SpeechData struct {
+	ItemID  string `json:"itemId"`
+	AudioMs int64  `json:"audioMs"`
+}
+
+// TurnCommittedData says that the caller's turn is complete; its words may follow later.
+type TurnCommittedData struct {
+	ItemID string `json:"itemId"`
+}
+
+// MessageUserData holds the words of the caller (by transcription) or of the chat user (as typed).
+type MessageUserData struct {
+	ItemID string `json:"itemId"`
+	Text   string `json:"text"`
+	Failed bool   `json:"failed,omitempty"` // transcription failed: there were words, but we do not have them
+}
+
+// MessageAssistantData holds the words the model generated in one item. AudioMs is the audio received for
+// it, 0 for text.
+type MessageAssistantData struct {
+	ItemID     string `json:"itemId"`
+	ResponseID string `json:"responseId,omitempty"`
+	Text       string `json:"text"`
+	AudioMs    int64  `json:"audioMs,omitempty"`
+	Complete   bool   `json:"complete"` // false: generation was cut off
+}
+
+// MessageHeardData says how much of a spoken item reached the caller's ear.
+type MessageHeardData struct {
+	ItemID      string `json:"itemId"`
+	HeardText   string `json:"heardText"`
+	HeardMs     int64  `json:"heardMs"`
+	AudioMs     int64  `json:"audioMs"` // received from the model
+	Interrupted bool   `json:"interrupted"`
+	Approximate bool   `json:"approximate"` // HeardText was mapped from HeardMs and cut back to a whole word
+}
+
+// PlayoutPositionData is the estimated playback position of the item being spoken.
+type PlayoutPositionData struct {
+	ItemID  string `json:"itemId"`
+	HeardMs int64  `json:"heardMs"`
+}
+
+// InterruptionData says that the caller cut the agent off.
+type InterruptionData struct {
+	ItemID     string `json:"itemId"` // the item that was being heard, "" if none had begun
+	ResponseID string `json:"responseId,omitempty"`
+	HeardMs    int64  `json:"heardMs"`
+	ReceivedMs int64  `json:"receivedMs"`
+	ClearedMs  int64  `json:"clearedMs"` // audio sent to the carrier but not heard
+}
+
+// ToolStartedData is committed before the tool runs.
+type ToolStartedData struct {
+	CallID    string          `json:"callId"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments"`
+}
+
+// ToolCompletedData is a tool's outcome. Result is what the model sees.
+type ToolCompletedData struct {
+	CallID  string `json:"callId"`
+	Name    string `json:"name"`
+	Result  string `json:"result"`
+	Outcome string `json:"outcome"` // ok, error, timeout, unknown_tool, invalid_arguments
+	Ms      int64  `json:"ms"`
+}
+
+// UsageData is the bill of one response or transcription.
+type UsageData struct {
+	ResponseID string `json:"responseId,omitempty"`
+	Model      string `json:"model"`
+	Usage      Usage  `json:"usage"`
+	Cost       int64  `json:"cost"` // micro-dollars; 0 for the simulated model and for models without a price
+	Prices     string `json:"prices,omitempty"`
+}
+
+// TurnLatencyData measures one answer, in milliseconds. ResponseMs is what the caller feels beyond the
+// endpointing wait: from the model's speech_stopped to our first frame to the carrier.
+type TurnLatencyData struct {
+	ItemID      string `json:"itemId,omitempty"` // the user's item that was answered
+	ResponseID  string `json:"responseId,omitempty"`
+	EndpointMs  int64  `json:"endpointMs,omitempty"` // end of the caller's speech → speech_stopped (voice)
+	CreateMs    int64  `json:"createMs,omitempty"`   // speech_stopped → response.create sent (voice)
+	FirstByteMs int64  `json:"firstByteMs"`          // request → first audio or text of the model
+	ResponseMs  int64  `json:"responseMs"`           // speech_stopped (or request) → first frame or text out
+}
+
+// DTMFData is one key pressed by the caller.
+type DTMFData struct {
+	Digit string `json:"digit"`
+}
+
+// RunData marks the beginning or end of a chat turn.
+type RunData struct {
+	RunID  string `json:"runId"`
+	Status string `json:"status,omitempty"` // completed, stopped, failed; "" at the start
+}
+
+// ErrorData is a failure on one of the legs, in words for the operator and without secrets.
+type ErrorData struct {
+	Where   string `json:"where"` // model, carrier, tool, store, session
+	Type    string `json:"type"`
+	Message string `json:"message"`
+}
+
+// GapData counts telemetry events that were dropped under load.
+type GapData struct {
+	Dropped int64 `json:"dropped"`
+}
+
+// EndData says why a conversation ends.
+type EndData struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message,omitempty"`
+}

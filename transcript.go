@@ -1,0 +1,140 @@
+package parley
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Summary is what a conversation's log says, without the words: it is stored on the row so that lists need
+// not read logs.
+type Summary struct {
+	MessageCount int     `json:"messageCount"`
+	Usage        Usage   `json:"usage"`
+	Cost         int64   `json:"cost"` // micro-dollars
+	Prices       string  `json:"prices,omitempty"`
+	Latency      Latency `json:"latency"`
+}
+
+// Latency summarizes the response times of a conversation's turns, in milliseconds.
+type Latency struct {
+	Turns int   `json:"turns"`
+	P50Ms int64 `json:"p50Ms"`
+	P95Ms int64 `json:"p95Ms"`
+	MaxMs int64 `json:"maxMs"`
+}
+
+// Message is one line of the transcript, in the order of the conversation.
+type Message struct {
+	Role        string    `json:"role"` // user, assistant, tool
+	Text        string    `json:"text"` // all that was generated or said
+	At          time.Time `json:"at"`
+	Interrupted bool      `json:"interrupted"`
+	HeardText   *string   `json:"heardText"` // spoken messages: what the caller heard; null if not (yet) known
+}
+
+// ToolCall is one run of a tool.
+type ToolCall struct {
+	ID        string          `json:"id"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments"`
+	Result    *string         `json:"result"`  // null while running, or when the outcome is unknown
+	Outcome   string          `json:"outcome"` // "" while running
+	Ms        int64           `json:"durationMs"`
+	At        time.Time       `json:"at"`
+}
+
+// Record is everything that is read from a conversation's log.
+type Record struct {
+	Summary
+	Messages  []Message
+	ToolCalls []ToolCall
+}
+
+// Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
+// the API, the command line, summaries and replay all use it. Unknown types are skipped.
+func Project(events []Event) Record {
+	p := projector{item: map[string]int{}, call: map[string]int{}}
+	for _, e := range events {
+		p.apply(e)
+	}
+	return p.finish()
+}
+
+type projector struct {
+	rec     Record
+	item    map[string]int // item id → index into rec.Messages
+	call    map[string]int // tool call id → index into rec.ToolCalls
+	answers []int64
+}
+
+// message returns the message of an item and makes its place at the first mention, so that a transcript
+// that arrives after the answer still stands before it.
+func (p *projector) message(id, role string, at time.Time) *Message {
+	i, ok := p.item[id]
+	if !ok {
+		i = len(p.rec.Messages)
+		p.item[id] = i
+		p.rec.Messages = append(p.rec.Messages, Message{Role: role, At: at})
+	}
+	return &p.rec.Messages[i]
+}
+
+func (p *projector) apply(e Event) {
+	switch e.Type {
+	case EventTurnCommitted:
+		p.message(decode[TurnCommittedData](e).ItemID, "user", e.At)
+	case EventMessageUser:
+		d := decode[MessageUserData](e)
+		p.message(d.ItemID, "user", e.At).Text = d.Text
+	case EventMessageAssistant:
+		d := decode[MessageAssistantData](e)
+		m := p.message(d.ItemID, "assistant", e.At)
+		m.Text = d.Text
+		m.Interrupted = m.Interrupted || !d.Complete
+	case EventMessageHeard:
+		d := decode[MessageHeardData](e)
+		m := p.message(d.ItemID, "assistant", e.At)
+		m.Interrupted, m.HeardText = d.Interrupted, &d.HeardText
+	case EventToolStarted:
+		d := decode[ToolStartedData](e)
+		p.call[d.CallID] = len(p.rec.ToolCalls)
+		p.rec.ToolCalls = append(p.rec.ToolCalls, ToolCall{ID: d.CallID, Name: d.Name, Arguments: d.Arguments, At: e.At})
+	case EventToolCompleted:
+		d := decode[ToolCompletedData](e)
+		if i, ok := p.call[d.CallID]; ok {
+			c := &p.rec.ToolCalls[i]
+			c.Result, c.Outcome, c.Ms = &d.Result, d.Outcome, d.Ms
+		}
+		p.rec.Messages = append(p.rec.Messages, Message{Role: "tool", Text: d.Result, At: e.At})
+	case EventUsage:
+		d := decode[UsageData](e)
+		p.rec.Usage = p.rec.Usage.Add(d.Usage)
+		p.rec.Cost += d.Cost
+		if d.Prices != "" {
+			p.rec.Prices = d.Prices
+		}
+	case EventTurnLatency:
+		p.answers = append(p.answers, decode[TurnLatencyData](e).ResponseMs)
+	}
+}
+
+func (p *projector) finish() Record {
+	slices.Sort(p.answers)
+	if n := len(p.answers); n > 0 {
+		p.rec.Latency = Latency{Turns: n, P50Ms: p.answers[(n-1)/2], P95Ms: p.answers[(n-1)*95/100], MaxMs: p.answers[n-1]}
+	}
+	for _, m := range p.rec.Messages {
+		if m.Role != "tool" {
+			p.rec.MessageCount++
+		}
+	}
+	return p.rec
+}
+
+// decode reads an event's data; our own writer made it, so a failure leaves the zero value.
+func decode[T any](e Event) T {
+	var d T
+	_ = json.Unmarshal(e.Data, &d)
+	return d
+}
