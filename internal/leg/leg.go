@@ -1,0 +1,107 @@
+// Package leg holds the vocabulary that the two legs of a call share with the session between them: what a
+// carrier reports and what a speech model reports, in one shape for every vendor.
+//
+// It is data only. Adapters (internal/twilio, internal/openai) produce these events; internal/voice consumes
+// them and declares the interfaces of the legs.
+package leg
+
+import "parley"
+
+// CarrierKind tells carrier events apart.
+type CarrierKind uint8
+
+// The carrier events.
+const (
+	CarrierMedia CarrierKind = iota + 1 // Payload: caller's µ-law audio
+	CarrierMark                         // Name: playback reached this mark, or it was cleared
+	CarrierDTMF                         // Name: one digit 0-9 A-D * #
+	CarrierStop                         // the carrier ended the stream: the call is over or redirected
+)
+
+// CarrierEvent is one message from the caller's side. Payload is owned by the receiver.
+type CarrierEvent struct {
+	Kind    CarrierKind
+	Payload []byte
+	Name    string
+}
+
+// ModelKind tells model events apart.
+type ModelKind uint8
+
+// The model events, in the vocabulary of OpenAI's Realtime API (GA).
+const (
+	ModelSessionCreated   ModelKind = iota + 1 // ItemID: session id
+	ModelSessionUpdated                        // the configuration is in effect
+	ModelSpeechStarted                         // ItemID, AudioMs: the VAD heard the caller
+	ModelSpeechStopped                         // ItemID, AudioMs
+	ModelCommitted                             // ItemID: the caller's turn is an item now
+	ModelTranscript                            // ItemID, Text, Usage: the caller's words
+	ModelTranscriptFailed                      // ItemID, Err
+	ModelResponseCreated                       // ResponseID
+	ModelItemAdded                             // ResponseID, ItemID, ItemType
+	ModelAudio                                 // ResponseID, ItemID, ContentIndex, Audio
+	ModelAudioDone                             // ResponseID, ItemID, ContentIndex
+	ModelText                                  // ResponseID, ItemID, ContentIndex, Text: transcript of the audio
+	ModelItemDone                              // ResponseID, ItemID, ItemType, Status; function calls: CallID, Text (name), Arguments
+	ModelResponseDone                          // ResponseID, Status, Err (why not completed), Usage
+	ModelTruncated                             // ItemID, AudioMs: truncation accepted
+	ModelDeleted                               // ItemID
+	ModelError                                 // Err; EventID of the client event it answers, if any
+)
+
+// ModelEvent is one message from the model. Members that a kind does not name are zero. Slices are owned by
+// the receiver.
+type ModelEvent struct {
+	Kind         ModelKind
+	EventID      string
+	ResponseID   string
+	ItemID       string
+	ItemType     string // message, function_call
+	ContentIndex int
+	Status       string // completed, cancelled, failed, incomplete, in_progress
+	Text         string
+	CallID       string
+	Arguments    string
+	Audio        []byte // µ-law, 8 kHz
+	AudioMs      int64
+	Usage        *parley.Usage
+	Err          *ModelFailure
+}
+
+// ModelFailure is what a model says went wrong. Message may quote the request, so it goes to the operator's
+// log and never to a caller or visitor.
+type ModelFailure struct {
+	Type, Code, Message string
+}
+
+// Error returns the code, or the type, and the message.
+func (f *ModelFailure) Error() string {
+	kind := f.Code
+	if kind == "" {
+		kind = f.Type
+	}
+	if f.Message == "" {
+		return kind
+	}
+	return kind + ": " + f.Message
+}
+
+// SessionConfig is how a call wants its model session. Zero members take the model's defaults.
+type SessionConfig struct {
+	Model          string
+	Instructions   string
+	Voice          string
+	Speed          float64 // already within the model's range
+	Transcription  bool
+	Language       string // "" = detect
+	NoiseReduction string // "" = off
+	SemanticVAD    bool   // false = server_vad
+	Threshold      float64
+	Tools          []parley.Tool
+}
+
+// HistoryItem is a message of the conversation so far, given to a model that joins later.
+type HistoryItem struct {
+	Role string // user, assistant
+	Text string
+}
