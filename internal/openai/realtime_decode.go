@@ -1,0 +1,178 @@
+package openai
+
+import (
+	"encoding/base64"
+	"encoding/json"
+
+	"parley"
+	"parley/internal/leg"
+)
+
+// serverEvent is the union of the members we read of the server events. Unknown members are ignored: the
+// server adds some without notice.
+type serverEvent struct {
+	Type         string          `json:"type"`
+	ResponseID   string          `json:"response_id"`
+	ItemID       string          `json:"item_id"`
+	ContentIndex int             `json:"content_index"`
+	Delta        string          `json:"delta"`
+	Transcript   string          `json:"transcript"`
+	AudioStartMs int64           `json:"audio_start_ms"`
+	AudioEndMs   int64           `json:"audio_end_ms"`
+	Session      *serverSession  `json:"session"`
+	Item         *serverItem     `json:"item"`
+	Response     *serverResponse `json:"response"`
+	Error        *serverError    `json:"error"`
+	Usage        *serverUsage    `json:"usage"`
+}
+
+type serverSession struct {
+	ID string `json:"id"`
+}
+
+type serverItem struct {
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	Status    string `json:"status"`
+	Role      string `json:"role"`
+	Name      string `json:"name"`
+	CallID    string `json:"call_id"`
+	Arguments string `json:"arguments"`
+}
+
+type serverResponse struct {
+	ID            string       `json:"id"`
+	Status        string       `json:"status"`
+	Usage         *serverUsage `json:"usage"`
+	StatusDetails *struct {
+		Reason string       `json:"reason"`
+		Error  *serverError `json:"error"`
+	} `json:"status_details"`
+}
+
+type serverError struct {
+	Type    string `json:"type"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	EventID string `json:"event_id"`
+}
+
+func (e *serverError) failure() *leg.ModelFailure {
+	if e == nil {
+		return &leg.ModelFailure{Type: "unknown", Message: "the model gave no reason"}
+	}
+	return &leg.ModelFailure{Type: e.Type, Code: e.Code, Message: e.Message}
+}
+
+// serverUsage covers responses (token details) and transcriptions (tokens or seconds).
+type serverUsage struct {
+	Seconds      float64 `json:"seconds"`
+	InputTokens  int64   `json:"input_tokens"`
+	OutputTokens int64   `json:"output_tokens"`
+	TotalTokens  int64   `json:"total_tokens"`
+	Input        struct {
+		Text    int64 `json:"text_tokens"`
+		Audio   int64 `json:"audio_tokens"`
+		Details struct {
+			Text  int64 `json:"text_tokens"`
+			Audio int64 `json:"audio_tokens"`
+		} `json:"cached_tokens_details"`
+	} `json:"input_token_details"`
+	Output struct {
+		Text  int64 `json:"text_tokens"`
+		Audio int64 `json:"audio_tokens"`
+	} `json:"output_token_details"`
+}
+
+func (u *serverUsage) response() *parley.Usage {
+	if u == nil {
+		return nil
+	}
+	return &parley.Usage{
+		InputTextTokens: u.Input.Text, InputAudioTokens: u.Input.Audio,
+		CachedTextTokens: u.Input.Details.Text, CachedAudioTokens: u.Input.Details.Audio,
+		OutputTextTokens: u.Output.Text, OutputAudioTokens: u.Output.Audio,
+		InputTokens: u.InputTokens, OutputTokens: u.OutputTokens, TotalTokens: u.TotalTokens,
+	}
+}
+
+func (u *serverUsage) transcription() *parley.Usage {
+	if u == nil {
+		return nil
+	}
+	return &parley.Usage{TranscriptionTokens: u.TotalTokens, TranscriptionSeconds: u.Seconds}
+}
+
+// decodeRealtime reads one server event. ok is false for events that say nothing to the session. Input that
+// is not JSON or carries undecodable audio becomes a ModelError: one bad message must not end a call.
+func decodeRealtime(raw []byte) (ev leg.ModelEvent, ok bool) {
+	var in serverEvent
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_event", Message: err.Error()}}, true
+	}
+	ev = leg.ModelEvent{ResponseID: in.ResponseID, ItemID: in.ItemID, ContentIndex: in.ContentIndex}
+	switch in.Type {
+	case "response.output_audio.delta":
+		audio, err := base64.StdEncoding.DecodeString(in.Delta)
+		if err != nil {
+			return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_audio", Message: err.Error()}}, true
+		}
+		ev.Kind, ev.Audio = leg.ModelAudio, audio
+	case "response.output_audio_transcript.delta":
+		ev.Kind, ev.Text = leg.ModelText, in.Delta
+	case "response.output_audio.done":
+		ev.Kind = leg.ModelAudioDone
+	case "input_audio_buffer.speech_started":
+		ev.Kind, ev.AudioMs = leg.ModelSpeechStarted, in.AudioStartMs
+	case "input_audio_buffer.speech_stopped":
+		ev.Kind, ev.AudioMs = leg.ModelSpeechStopped, in.AudioEndMs
+	case "input_audio_buffer.committed":
+		ev.Kind = leg.ModelCommitted
+	case "conversation.item.input_audio_transcription.completed":
+		ev.Kind, ev.Text, ev.Usage = leg.ModelTranscript, in.Transcript, in.Usage.transcription()
+	case "conversation.item.input_audio_transcription.failed":
+		ev.Kind, ev.Err = leg.ModelTranscriptFailed, in.Error.failure()
+	case "conversation.item.truncated":
+		ev.Kind, ev.AudioMs = leg.ModelTruncated, in.AudioEndMs
+	case "conversation.item.deleted":
+		ev.Kind = leg.ModelDeleted
+	case "error":
+		ev.Kind, ev.Err = leg.ModelError, in.Error.failure()
+		if in.Error != nil {
+			ev.EventID = in.Error.EventID
+		}
+	default:
+		return decodeObject(in, ev)
+	}
+	return ev, true
+}
+
+// decodeObject reads the events that carry a session, an item or a response.
+func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
+	switch {
+	case in.Type == "session.created" && in.Session != nil:
+		ev.Kind, ev.ItemID = leg.ModelSessionCreated, in.Session.ID
+	case in.Type == "session.updated":
+		ev.Kind = leg.ModelSessionUpdated
+	case in.Type == "response.created" && in.Response != nil:
+		ev.Kind, ev.ResponseID = leg.ModelResponseCreated, in.Response.ID
+	case in.Type == "response.output_item.added" && in.Item != nil:
+		ev.Kind, ev.ItemID, ev.ItemType = leg.ModelItemAdded, in.Item.ID, in.Item.Type
+	case in.Type == "response.output_item.done" && in.Item != nil:
+		ev.Kind, ev.ItemID, ev.ItemType, ev.Status = leg.ModelItemDone, in.Item.ID, in.Item.Type, in.Item.Status
+		ev.Text, ev.CallID, ev.Arguments = in.Item.Name, in.Item.CallID, in.Item.Arguments
+	case in.Type == "response.done" && in.Response != nil:
+		ev.Kind, ev.ResponseID, ev.Status = leg.ModelResponseDone, in.Response.ID, in.Response.Status
+		ev.Usage = in.Response.Usage.response()
+		if d := in.Response.StatusDetails; d != nil {
+			if d.Error != nil {
+				ev.Err = d.Error.failure()
+			} else {
+				ev.Err = &leg.ModelFailure{Type: in.Response.Status, Code: d.Reason}
+			}
+		}
+	default:
+		return ev, false
+	}
+	return ev, true
+}

@@ -1,0 +1,81 @@
+package twilio
+
+import (
+	"encoding/xml"
+	"net/http"
+)
+
+// Verb is one TwiML instruction: a value of one of the types below.
+type Verb interface{ verb() }
+
+// Connect opens a bidirectional Media Stream. The verbs after it run when the server closes the socket.
+type Connect struct {
+	XMLName xml.Name `xml:"Connect"`
+	Stream  Stream
+}
+
+// Stream is the noun of Connect. URL must be ws or wss and carries no query string: Twilio drops it.
+type Stream struct {
+	XMLName    xml.Name `xml:"Stream"`
+	URL        string   `xml:"url,attr"`
+	Parameters []Parameter
+}
+
+// Parameter arrives in the stream's start message as a custom parameter.
+type Parameter struct {
+	XMLName xml.Name `xml:"Parameter"`
+	Name    string   `xml:"name,attr"`
+	Value   string   `xml:"value,attr"`
+}
+
+// Redirect makes Twilio fetch the next instructions with a signed POST.
+type Redirect struct {
+	XMLName xml.Name `xml:"Redirect"`
+	Method  string   `xml:"method,attr"`
+	URL     string   `xml:",chardata"`
+}
+
+// Say speaks a text with the carrier's own voice: it needs no model.
+type Say struct {
+	XMLName xml.Name `xml:"Say"`
+	Text    string   `xml:",chardata"`
+}
+
+// Dial connects the caller to a phone number.
+type Dial struct {
+	XMLName xml.Name `xml:"Dial"`
+	Number  string   `xml:"Number"`
+}
+
+// Hangup ends the call.
+type Hangup struct {
+	XMLName xml.Name `xml:"Hangup"`
+}
+
+func (Connect) verb()  {}
+func (Redirect) verb() {}
+func (Say) verb()      {}
+func (Dial) verb()     {}
+func (Hangup) verb()   {}
+
+// WriteTwiML answers a webhook with the verbs in order. Texts are escaped by the encoder, so a name or number
+// of a stranger cannot become an instruction.
+func WriteTwiML(w http.ResponseWriter, verbs ...Verb) error {
+	list := make([]any, len(verbs))
+	for i, v := range verbs {
+		list[i] = v
+	}
+	body, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"Response"`
+		Verbs   []any
+	}{Verbs: list})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if _, err = w.Write([]byte(xml.Header)); err == nil {
+		_, err = w.Write(body)
+	}
+	return err
+}
