@@ -1,0 +1,225 @@
+package model
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Brain decides what a Realtime response says. Reply is called from the connection's goroutine and must not
+// block; the same brain serves all connections at once.
+type Brain interface {
+	Reply(Turn) Reply
+}
+
+// Turn is what a brain knows when a response begins.
+type Turn struct {
+	Conn         *Conn
+	Number       int    // responses of this connection so far, this one included
+	UserTurns    int    // the user's messages in the conversation
+	Instructions string // those of response.create, or else the session's
+	Asked        bool   // Instructions came with response.create
+	Tools        []Tool // none when tool_choice is none
+	Forced       string // the function that tool_choice demands
+	ToolOutput   string // set when the newest item is a tool's output
+	HasOutput    bool
+	UserText     string // of the newest user message, when it was typed
+	Metadata     map[string]string
+}
+
+// Tool is a function that the model may call.
+type Tool struct {
+	Name       string
+	Parameters map[string]any // JSON Schema
+}
+
+// Reply is a response to be generated.
+type Reply struct {
+	Delay      time.Duration // before the first output, added to Options.FirstDelta
+	Items      []Output
+	Incomplete string // ends with status incomplete for this reason: max_output_tokens or content_filter
+	Fail       *Failure
+	LateDeltas int  // instead of Options.LateDeltas, when not 0
+	Drop       bool // cuts the connection after the items, before response.done
+	Stall      bool // never sends response.done, until cancelled
+}
+
+// Output is one item of a response: words or a function call.
+type Output struct {
+	Say   string        // spoken with audio, or written when the response is text only
+	ULaw  []byte        // audio instead of the synthesized words
+	Call  *Call         // a function call instead of words
+	Pause time.Duration // before the item
+	Hang  time.Duration // in the middle of its deltas
+}
+
+// Call is a function call.
+type Call struct{ Name, Arguments string }
+
+// Failure is a failed response: response.done with status failed and, as with the real API, no error event.
+type Failure struct {
+	Type, Code string
+	AlsoEvent  string // message of an additional error event; "" for none
+}
+
+// Say is a reply of one spoken item.
+func Say(words string) Reply { return Reply{Items: []Output{{Say: words}}} }
+
+// CallTool is a reply of one function call.
+func CallTool(name, arguments string) Reply {
+	return Reply{Items: []Output{{Call: &Call{name, arguments}}}}
+}
+
+// DefaultBrain speaks a quoted greeting when it is asked to, uses the first tool in the second turn, and
+// otherwise goes through its lines in order.
+type DefaultBrain struct{}
+
+// The lines have recorded clips (internal/sim/speech/lines.txt); a test holds both together.
+const (
+	lineLookUp = "One moment please, I will look that up for you."
+	lineResult = "The tool answered:"
+)
+
+var lines = []string{
+	"Thank you, I heard you. I am Parley's simulated model, so I can hear that you speak, but I do not understand the words. Please say something more, and interrupt me whenever you like.",
+	"Here is a longer answer, made for being interrupted. A real model would now explain your question in some detail, step by step, and it would take its time to do so. If you start to speak while I am talking, I should fall silent at once, and the transcript should end with the last word that you heard.",
+	"Every turn of this call is written to the conversation's log: what you said, what I answered, which tools were called, and how long each answer took.",
+	"That is all I can do without a real model. Set an OpenAI key, start the server again, and the same agent will understand you.",
+}
+
+// Reply implements Brain.
+func (DefaultBrain) Reply(t Turn) Reply {
+	if t.HasOutput {
+		return Say(lineResult + " " + speakable(t.ToolOutput))
+	}
+	if t.Forced != "" {
+		return CallTool(t.Forced, minimalArguments(t.Tools, t.Forced))
+	}
+	if t.Asked {
+		if q := quotation(t.Instructions); q != "" {
+			return Say(q)
+		}
+	}
+	if t.UserTurns == 2 && len(t.Tools) > 0 {
+		name := t.Tools[0].Name
+		return Reply{Items: []Output{{Say: lineLookUp}, {Call: &Call{name, minimalArguments(t.Tools, name)}}}}
+	}
+	n := max(0, t.UserTurns-1)
+	if len(t.Tools) > 0 && n >= 2 {
+		n-- // the tool took a turn
+	}
+	return Say(lines[n%len(lines)])
+}
+
+// quotation returns the longest text between quotation marks, which is how a bridge asks for a greeting.
+func quotation(s string) string {
+	best := ""
+	for _, q := range [][2]string{{"“", "”"}, {"\"", "\""}, {"«", "»"}} {
+		rest := s
+		for {
+			_, after, ok := strings.Cut(rest, q[0])
+			if !ok {
+				break
+			}
+			inner, tail, ok := strings.Cut(after, q[1])
+			if !ok {
+				break
+			}
+			if inner = strings.TrimSpace(inner); len(inner) > len(best) {
+				best = inner
+			}
+			rest = tail
+		}
+	}
+	return best
+}
+
+// speakable shortens a tool's output to something that can be said in some seconds, without braces.
+func speakable(output string) string {
+	output = strings.Join(strings.FieldsFunc(output, func(r rune) bool {
+		return strings.ContainsRune("{}[]\"\\ \n\t", r)
+	}), " ")
+	if output == "" {
+		return "nothing."
+	}
+	for len(output) > 160 {
+		_, size := utf8.DecodeLastRuneInString(output)
+		output = output[:len(output)-size]
+	}
+	return output
+}
+
+func minimalArguments(tools []Tool, name string) string {
+	for _, t := range tools {
+		if t.Name == name {
+			raw, err := json.Marshal(minimal(t.Parameters))
+			if err == nil {
+				return string(raw)
+			}
+		}
+	}
+	return "{}"
+}
+
+// minimal makes the smallest value that a JSON Schema with plain types accepts: required members only.
+func minimal(schema map[string]any) any {
+	if options, ok := schema["enum"].([]any); ok && len(options) > 0 {
+		return options[0]
+	}
+	if c, ok := schema["const"]; ok {
+		return c
+	}
+	if d, ok := schema["default"]; ok {
+		return d
+	}
+	kind, _ := schema["type"].(string)
+	if kinds, ok := schema["type"].([]any); ok && len(kinds) > 0 {
+		kind, _ = kinds[0].(string)
+	}
+	switch kind {
+	case "string":
+		return stringFor(stringAt(schema, "format"), intAt(schema, "minLength"))
+	case "integer", "number":
+		if n, ok := schema["minimum"].(json.Number); ok {
+			return n
+		}
+		return 1
+	case "boolean":
+		return true
+	case "null":
+		return nil
+	case "array":
+		items := []any{}
+		element, _ := schema["items"].(map[string]any)
+		for range min(intAt(schema, "minItems"), 8) {
+			items = append(items, minimal(element))
+		}
+		return items
+	}
+	out := map[string]any{}
+	required, _ := schema["required"].([]any)
+	for _, r := range required {
+		name, _ := r.(string)
+		property, _ := member(schema, "properties", name).(map[string]any)
+		out[name] = minimal(property)
+	}
+	return out
+}
+
+func stringFor(format string, least int) string {
+	switch format {
+	case "date":
+		return "2026-01-01"
+	case "date-time":
+		return "2026-01-01T12:00:00Z"
+	case "email":
+		return "someone@example.com"
+	case "uri":
+		return "https://example.com/"
+	}
+	if s := "example"; len(s) >= least {
+		return s
+	}
+	return strings.Repeat("x", min(least, 1000))
+}
