@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Brain decides what a Realtime response says. Reply is called from the connection's goroutine and must not
@@ -135,19 +134,23 @@ func quotation(s string) string {
 	return best
 }
 
-// speakable shortens a tool's output to something that can be said in some seconds, without braces.
+// speakable shortens a tool's output to something that can be said in some seconds, without JSON's marks.
 func speakable(output string) string {
-	output = strings.Join(strings.FieldsFunc(output, func(r rune) bool {
-		return strings.ContainsRune("{}[]\"\\ \n\t", r)
-	}), " ")
-	if output == "" {
+	var words []string
+	length := 0
+	for _, w := range strings.FieldsFunc(output, func(r rune) bool { return strings.ContainsRune("{}[]\"\\ \n\t", r) }) {
+		if w = strings.Trim(w, ":,"); w == "" {
+			continue
+		}
+		if length += len(w) + 1; length > 120 && len(words) > 0 {
+			break
+		}
+		words = append(words, firstRunes(w, 120))
+	}
+	if len(words) == 0 {
 		return "nothing."
 	}
-	for len(output) > 160 {
-		_, size := utf8.DecodeLastRuneInString(output)
-		output = output[:len(output)-size]
-	}
-	return output
+	return strings.Join(words, " ")
 }
 
 func minimalArguments(tools []Tool, name string) string {

@@ -319,3 +319,13 @@ func intAt(v any, path ...string) int {
 	i, _ := n.Int64()
 	return int(i)
 }
+
+// toMap copies a value through JSON, so that it can be shown without being shared; nil when it is no object.
+func toMap(v any) map[string]any {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	m, _ := parseObject(raw)
+	return m
+}

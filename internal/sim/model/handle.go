@@ -3,7 +3,6 @@ package model
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"slices"
 )
 
@@ -21,6 +20,9 @@ func (c *Conn) handle(raw []byte) {
 		return
 	}
 	id := stringAt(m, "event_id")
+	if len(id) > 512 {
+		id = ""
+	}
 	if err := anyEvent(m, ""); err != nil {
 		c.sendError(err, id)
 		return
@@ -179,14 +181,4 @@ func (c *Conn) truncateItem(id string, index, endMs int) *apiError {
 	it.audioMs, it.words, it.truncated = endMs, "", true
 	c.send("conversation.item.truncated", members{"item_id": id, "content_index": index, "audio_end_ms": endMs})
 	return nil
-}
-
-// toMap copies a value through JSON, for echoing without sharing.
-func toMap(v any) map[string]any {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return map[string]any{}
-	}
-	m, _ := parseObject(raw)
-	return m
 }

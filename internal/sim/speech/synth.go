@@ -23,14 +23,17 @@ const (
 func synthesize(text string) Clip {
 	v := voice{noise: 0x2545F491}
 	var words []Word
-	for _, token := range strings.Fields(text) {
+	tokens := strings.Fields(text)
+	for i, token := range tokens {
 		start := len(v.out) / samplesMs
 		for _, s := range sounds(token) {
 			v.speak(s)
 		}
 		end := len(v.out) / samplesMs
 		words = append(words, Word{Text: token, StartMs: start, EndMs: end})
-		v.pause(pauseAfter(token))
+		if i < len(tokens)-1 {
+			v.pause(pauseAfter(token))
+		}
 	}
 	return Clip{ULaw: v.finish(), Words: words}
 }
