@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parley"
+)
+
+const callColumns = `id, org_id, agent_id, call_sid, account_sid, from_address, to_address, state, owner, stream_sid,
+	intent, end_reason, resumes, created_at, updated_at, simulated, test`
+
+func scanCall(s scanner) (c parley.Call, err error) {
+	var created, updated int64
+	err = s.Scan(&c.ID, &c.OrgID, &c.AgentID, &c.CallSID, &c.AccountSID, &c.From, &c.To, &c.State, &c.Owner, &c.StreamSID,
+		&c.Intent, &c.EndReason, &c.Resumes, &created, &updated, &c.Simulated, &c.Test)
+	c.CreatedAt, c.UpdatedAt = fromMicros(created), fromMicros(updated)
+	return c, err
+}
+
+// FindCallBySID finds a call by the carrier's id. It finds the organization.
+func (r *Reader) FindCallBySID(ctx context.Context, callSID string) (parley.Call, error) {
+	q := `SELECT ` + callColumns + ` FROM call WHERE call_sid = $1` + r.q.forUpdate()
+	return find(ctx, r.q, "Call", scanCall, q, callSID)
+}
+
+// FindCall finds a call by its conversation's id.
+func (r *Reader) FindCall(ctx context.Context, orgID, id string) (parley.Call, error) {
+	q := `SELECT ` + callColumns + ` FROM call WHERE org_id = $1 AND id = $2` + r.q.forUpdate()
+	return find(ctx, r.q, "Call", scanCall, q, orgID, id)
+}
+
+// FindStreamToken finds the call for which an unused token was made that is valid at now. It finds the
+// organization and does not use the token up: AttachStream does.
+func (r *Reader) FindStreamToken(ctx context.Context, hash []byte, now time.Time) (parley.Call, error) {
+	const q = `SELECT ` + callColumns + ` FROM call WHERE stream_token_hash = $1 AND stream_token_expires_at > $2`
+	return find(ctx, r.q, "Stream token", scanCall, q, hash, micros(now))
+}
+
+// ListStaleCalls lists calls in a state that were not updated since before, oldest first. Server-wide, for
+// the reconciler.
+func (r *Reader) ListStaleCalls(ctx context.Context, state parley.CallState, before time.Time, limit int) ([]parley.Call, error) {
+	const q = `SELECT ` + callColumns + ` FROM call WHERE state = $1 AND updated_at < $2 ORDER BY updated_at, id LIMIT $3`
+	n, _ := page(limit, 0)
+	calls, err := list(ctx, r.q, scanCall, q, string(state), micros(before), n)
+	if err != nil {
+		return nil, fmt.Errorf("listing stale calls: %w", err)
+	}
+	return calls, nil
+}
+
+// CreateCall stores the call of a conversation that exists. A CallSid that is already known is a conflict.
+func (tx *Tx) CreateCall(ctx context.Context, orgID string, c parley.Call) error {
+	if _, _, err := tx.FindPosition(ctx, orgID, c.ID); err != nil {
+		return err
+	}
+	const q = `INSERT INTO call (id, org_id, agent_id, call_sid, account_sid, from_address, to_address, state, owner, stream_sid,
+		intent, end_reason, resumes, created_at, updated_at, simulated, test)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING`
+	n, err := tx.q.exec(ctx, q, c.ID, orgID, c.AgentID, c.CallSID, c.AccountSID, c.From, c.To, string(c.State), c.Owner, c.StreamSID,
+		string(c.Intent), c.EndReason, c.Resumes, micros(c.CreatedAt), micros(c.UpdatedAt), c.Simulated, c.Test)
+	if err != nil {
+		return fmt.Errorf("creating call: %w", err)
+	}
+	if n == 0 {
+		return parley.Errorf(parley.CodeConflict, "This call is already known")
+	}
+	return nil
+}
+
+// SetStreamToken stores the SHA-256 of a new one-shot stream token; an unused older one dies. A call that
+// has ended gets none.
+func (tx *Tx) SetStreamToken(ctx context.Context, orgID, callID string, hash []byte, expires time.Time) error {
+	const q = `UPDATE call SET stream_token_hash = $3, stream_token_expires_at = $4
+		WHERE org_id = $1 AND id = $2 AND state <> $5`
+	n, err := tx.q.exec(ctx, q, orgID, callID, hash, micros(expires), string(parley.CallEnded))
+	if err != nil {
+		return fmt.Errorf("setting stream token: %w", err)
+	}
+	if n == 0 {
+		return notFound("Call")
+	}
+	return nil
+}
+
+// AttachStream uses a stream token up and takes the call and its conversation over, in one compare-and-set:
+// of two attempts with one token exactly one succeeds. The call becomes live under owner, Resumes counts up
+// when a stream was attached before, and the conversation's epoch rises. It is not_found when the token is
+// unknown, used or expired, belongs to another CallSid, or the call has ended. It finds the organization.
+func (tx *Tx) AttachStream(ctx context.Context, hash []byte, callSID, streamSID, owner string, now time.Time) (call parley.Call, epoch, lastSeq int64, err error) {
+	const q = `UPDATE call SET stream_token_hash = NULL, stream_token_expires_at = NULL, state = $3, owner = $4,
+		resumes = resumes + CASE WHEN stream_sid = '' THEN 0 ELSE 1 END, stream_sid = $5, updated_at = $6
+		WHERE stream_token_hash = $1 AND call_sid = $2 AND stream_token_expires_at > $6 AND state <> $7
+		RETURNING ` + callColumns
+	call, err = find(ctx, tx.q, "Stream token", scanCall, q, hash, callSID, string(parley.CallLive), owner, streamSID,
+		micros(now), string(parley.CallEnded))
+	if err != nil {
+		return call, 0, 0, err
+	}
+	epoch, lastSeq, err = tx.RaiseEpoch(ctx, call.OrgID, call.ID)
+	return call, epoch, lastSeq, err
+}
+
+// UpdateCall replaces what changes during a call: state, owner, stream, intent, end reason, resumes and
+// UpdatedAt. An unused stream token dies with the end of the call.
+func (tx *Tx) UpdateCall(ctx context.Context, orgID string, c parley.Call) error {
+	const q = `UPDATE call SET state = $3, owner = $4, stream_sid = $5, intent = $6, end_reason = $7, resumes = $8, updated_at = $9,
+		stream_token_hash = CASE WHEN CAST($3 AS TEXT) = CAST($10 AS TEXT) THEN NULL ELSE stream_token_hash END
+		WHERE org_id = $1 AND id = $2`
+	n, err := tx.q.exec(ctx, q, orgID, c.ID, string(c.State), c.Owner, c.StreamSID, string(c.Intent), c.EndReason, c.Resumes,
+		micros(c.UpdatedAt), string(parley.CallEnded))
+	if err != nil {
+		return fmt.Errorf("updating call: %w", err)
+	}
+	if n == 0 {
+		return notFound("Call")
+	}
+	return nil
+}

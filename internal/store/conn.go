@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"parley"
+)
+
+// executor is what *sql.DB and *sql.Tx have in common.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// conn is the one choke point through which every statement goes: it rewrites placeholders for SQLite and
+// refuses text that only one of the databases could store.
+type conn struct {
+	db      executor
+	dialect dialect
+	inTx    bool
+}
+
+// observe, when set by a test before any store is opened, sees every statement that is about to run.
+var observe func(dialect, query string, args []any)
+
+func (c conn) prepare(query string, args []any) (string, error) {
+	for _, a := range args {
+		s, ok := a.(string)
+		if ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			return "", parley.Errorf(parley.CodeInvalid, "text must be valid UTF-8 without NUL characters")
+		}
+	}
+	if observe != nil {
+		observe(c.dialect.name, query, args)
+	}
+	return c.dialect.rewrite(query), nil
+}
+
+func (c conn) exec(ctx context.Context, query string, args ...any) (affected int64, err error) {
+	query, err = c.prepare(query, args)
+	if err != nil {
+		return 0, err
+	}
+	res, err := c.db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// row runs a query of at most one row; found is false when there is none.
+func (c conn) row(ctx context.Context, dest []any, query string, args ...any) (found bool, err error) {
+	query, err = c.prepare(query, args)
+	if err != nil {
+		return false, err
+	}
+	err = c.db.QueryRowContext(ctx, query, args...).Scan(dest...)
+	if err == sql.ErrNoRows {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// scanner is what *sql.Row and *sql.Rows have in common.
+type scanner interface{ Scan(dest ...any) error }
+
+// list runs a query and scans every row.
+func list[T any](ctx context.Context, c conn, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	query, err := c.prepare(query, args)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := []T{}
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// find runs a query of at most one row and scans it; what names the thing in the not_found error.
+func find[T any](ctx context.Context, c conn, what string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	var zero T
+	query, err := c.prepare(query, args)
+	if err != nil {
+		return zero, fmt.Errorf("finding %s: %w", strings.ToLower(what), err)
+	}
+	v, err := scan(c.db.QueryRowContext(ctx, query, args...))
+	if err == sql.ErrNoRows {
+		return zero, notFound(what)
+	}
+	if err != nil {
+		return zero, fmt.Errorf("finding %s: %w", strings.ToLower(what), err)
+	}
+	return v, nil
+}
+
+// notFound is the error for everything that does not exist for this organization.
+func notFound(what string) error {
+	return parley.Errorf(parley.CodeNotFound, "%s not found", what)
+}
+
+// forUpdate ends a query that finds a row somebody may be about to change.
+func (c conn) forUpdate() string {
+	if c.inTx {
+		return c.dialect.lockRow
+	}
+	return ""
+}

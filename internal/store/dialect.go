@@ -1,0 +1,63 @@
+package store
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+// dialect holds the few true differences between the databases.
+type dialect struct {
+	name string
+	// numbered is the byte that begins a placeholder: statements are written with $n, SQLite takes ?n.
+	numbered byte
+	// lockRow ends a SELECT that must hold its row until the transaction ends. NO KEY leaves room for
+	// foreign key checks by others. SQLite needs none: it has one writer.
+	lockRow string
+	// position is the function (text, part) that answers a number above 0 when text contains part. LIKE is
+	// not used for it: on SQLite it folds ASCII case by itself and bounds the pattern.
+	position string
+}
+
+var (
+	sqliteDialect   = dialect{name: "sqlite", numbered: '?', position: "instr"}
+	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", position: "strpos"}
+)
+
+// rewrite turns $n into the database's placeholder. No statement of this package has a literal with a
+// dollar sign.
+func (d dialect) rewrite(query string) string {
+	if d.numbered == '$' {
+		return query
+	}
+	return strings.ReplaceAll(query, "$", string(d.numbered))
+}
+
+// retryable reports whether the database asks for the same transaction again (PostgreSQL class 40).
+func (d dialect) retryable(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// IsPermanent reports whether a statement would fail the same way each time it is tried: the data or the
+// statement is at fault, not the connection, the disk or another transaction.
+func IsPermanent(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && len(pg.Code) == 5 {
+		switch pg.Code[:2] {
+		case "22", "23", "42", "54", "P0": // data, constraint, statement, program limit, raised by a trigger
+			return true
+		}
+		return false
+	}
+	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch lite.Code() & 0xff { // the low byte is the primary result code
+		case sqlitelib.SQLITE_ERROR, sqlitelib.SQLITE_CONSTRAINT, sqlitelib.SQLITE_MISMATCH,
+			sqlitelib.SQLITE_TOOBIG, sqlitelib.SQLITE_RANGE:
+			return true
+		}
+	}
+	return false
+}

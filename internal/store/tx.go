@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrCommitUnknown wraps the error of a COMMIT: the transaction may or may not have been applied. Every
+// other error of Write means that nothing was written.
+var ErrCommitUnknown = errors.New("outcome of commit is unknown")
+
+// Tx is one transaction on the writer. Its reads see its own writes and, on PostgreSQL, lock the rows they
+// find, so that read-change-write inside one transaction loses no update. It is not safe for concurrent use
+// and must not be kept after the function given to Write returns.
+type Tx struct {
+	Reader
+	now func() time.Time
+}
+
+// Write runs fn in one transaction on the writer: commits when fn returns nil, else rolls back and returns
+// fn's error. On PostgreSQL fn runs again when the database chose the transaction to break a deadlock, so it
+// must have no effect outside tx. Without a deadline in ctx, one of 30 s is set.
+func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+	}
+	for attempt := 1; ; attempt++ {
+		err := s.writeOnce(ctx, fn)
+		if err == nil || attempt == txAttempts || !s.dialect.retryable(err) {
+			return err
+		}
+	}
+}
+
+func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) (err error) {
+	asked := time.Now()
+	t, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	began := time.Now()
+	committed := false
+	defer func() { // also on a panic in fn: the one writer connection must come back
+		if !committed {
+			_ = t.Rollback()
+		}
+	}()
+	tx := &Tx{Reader: Reader{q: conn{db: t, dialect: s.dialect, inTx: true}}, now: time.Now}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := pause(ctx, s.delay); err != nil {
+		return fmt.Errorf("waiting to commit: %w", err)
+	}
+	committed = true
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCommitUnknown, err)
+	}
+	s.stats.committed(began.Sub(asked), time.Since(began))
+	return nil
+}
+
+// Savepoint runs fn inside a savepoint: when fn fails, what it wrote is undone, its error is returned and
+// the transaction goes on.
+func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
+	if _, err := tx.q.exec(ctx, `SAVEPOINT part`); err != nil {
+		return fmt.Errorf("setting savepoint: %w", err)
+	}
+	failed := fn()
+	if failed != nil {
+		if _, err := tx.q.exec(ctx, `ROLLBACK TO SAVEPOINT part`); err != nil {
+			return &brokenTx{errors.Join(failed, err)}
+		}
+	}
+	if _, err := tx.q.exec(ctx, `RELEASE SAVEPOINT part`); err != nil {
+		return &brokenTx{errors.Join(failed, err)}
+	}
+	return failed
+}
+
+// brokenTx is the error of a savepoint that could not be rolled back: the transaction cannot go on.
+type brokenTx struct{ error }
+
+func (b *brokenTx) Unwrap() error { return b.error }
+
+// IsBroken reports whether err says that the transaction it happened in cannot go on.
+func IsBroken(err error) bool {
+	_, ok := errors.AsType[*brokenTx](err)
+	return ok || errors.Is(err, sql.ErrTxDone)
+}
+
+// pause waits d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
