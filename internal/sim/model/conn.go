@@ -39,7 +39,8 @@ type Conn struct {
 	cfg       config
 	items     []*item
 	input     input
-	active    *response // the one that writes to the conversation
+	active    *response   // the one that writes to the conversation
+	side      []*response // out of band, in parallel
 	responses int
 	spoken    bool // audio was sent: the voice is fixed
 	held      []func()

@@ -63,7 +63,7 @@ func (c *Conn) allowance(r *response) (int, bool) {
 }
 
 func (c *Conn) planSpeech(r *response, index int, o Output) {
-	clip := speech.Say(o.Say)
+	clip := speech.SayAt(o.Say, c.cfg.speed)
 	if o.ULaw != nil {
 		clip = speech.Clip{ULaw: o.ULaw, Words: []speech.Word{{Text: o.Say}}}
 	}

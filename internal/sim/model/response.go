@@ -80,7 +80,9 @@ func (c *Conn) startResponse(params map[string]any, out bool) {
 	if f := member(params, "audio", "output", "format"); f != nil {
 		r.format = formatOf(f)
 	}
-	if !out {
+	if out {
+		c.side = append(c.side, r)
+	} else {
 		c.active = r
 	}
 	r.reply = c.decide(r)
@@ -188,6 +190,11 @@ func (c *Conn) schedule(r *response) {
 // cancelByClient serves response.cancel.
 func (c *Conn) cancelByClient(id string) *apiError {
 	r := c.active
+	for _, o := range c.side {
+		if o.id == id {
+			r = o
+		}
+	}
 	if r == nil || r.ending || id != "" && id != r.id {
 		return refuse("response_cancel_not_active", "", "Cancellation failed: no active response found")
 	}
@@ -229,6 +236,7 @@ func (c *Conn) finish(r *response, status string, details members) {
 	if c.active == r {
 		c.active = nil
 	}
+	c.side = slices.DeleteFunc(c.side, func(o *response) bool { return o == r })
 	r.steps = nil
 	c.send("response.done", members{"response": c.responseJSON(r, status, details, usage)})
 	for _, do := range c.held {

@@ -251,3 +251,89 @@ func TestEnds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOutOfBand(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{Speed: 3, FirstDelta: -1})
+	c := phone(t, s, false, false)
+	s.Script(Say(lines[1]), Say(lines[1]))
+	c.send(`{"type":"response.create"}`)
+	inBand := c.until("response.created")["response"].(map[string]any)
+	c.send(`{"type":"response.create","response":{"conversation":"none","output_modalities":["text"],"input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Summarize."}]}]}}`)
+	out := c.until("response.created")["response"].(map[string]any)
+	if out["conversation_id"] != nil || inBand["conversation_id"] == nil {
+		t.Errorf("conversation ids %v and %v", inBand["conversation_id"], out["conversation_id"])
+	}
+	c.send(fmt.Sprintf(`{"type":"response.cancel","response_id":%q}`, out["id"]))
+	done := c.until("response.done")
+	if got := done["response"].(map[string]any)["id"]; got != out["id"] {
+		t.Fatalf("the cancel of %v ended %v", out["id"], got)
+	}
+	c.send(`{"type":"response.cancel"}`)
+	if got := c.until("response.done")["response"].(map[string]any)["id"]; got != inBand["id"] {
+		t.Errorf("ended %v, want %v", got, inBand["id"])
+	}
+}
+
+func TestSemanticVAD(t *testing.T) {
+	t.Parallel()
+	c := dial(t, start(t, quick))
+	c.send(`{"type":"session.update","session":{"type":"realtime","audio":{"input":{"format":{"type":"audio/pcmu"},"turn_detection":{"type":"semantic_vad","eagerness":"low"}}}}}`)
+	c.until("session.updated")
+	c.hear(caller()) // 900 ms of silence are not enough at low eagerness
+	c.hear(silence(600))
+	c.send(`{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"x"}]}}`)
+	c.until("conversation.item.done")
+	if strings.Contains(strings.Join(c.types(), " "), "speech_stopped") {
+		t.Error("the turn ended before 1600 ms of silence")
+	}
+	c.hear(silence(300))
+	c.until("input_audio_buffer.speech_stopped")
+	c.until("response.done")
+}
+
+func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
+	s := start(t, quick)
+	c := dial(t, s)
+	c.send(`{"type":"session.update","session":{"type":"realtime","audio":{"input":{"format":{"type":"audio/pcmu"},"turn_detection":{"type":"server_vad","idle_timeout_ms":5000}}}}}`)
+	c.until("session.updated")
+	s.Script(Say("One."))
+	c.send(`{"type":"response.create"}`)
+	c.until("response.done")
+	conn := s.Conns()[0]
+	armed := make(chan time.Time, 1)
+	conn.ask(func() {
+		armed <- conn.idle.at
+		conn.idle.do() // as after five seconds
+	})
+	if in := time.Until(<-armed); in < 4*time.Second || in > 7*time.Second {
+		t.Errorf("armed for %v, want 5 s after the end of playback", in)
+	}
+	c.until("input_audio_buffer.timeout_triggered")
+	c.until("input_audio_buffer.committed")
+	c.until("response.done")
+}
+
+func TestThreshold(t *testing.T) {
+	t.Parallel()
+	c := dial(t, start(t, quick))
+	set := `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"format":{"type":"audio/pcmu"},"turn_detection":{"type":"server_vad","threshold":%v,"create_response":false}}}}}`
+	c.send(fmt.Sprintf(set, 1))
+	c.until("session.updated")
+	c.hear(caller())
+	c.send(fmt.Sprintf(set, 0.5))
+	c.until("session.updated")
+	if strings.Contains(strings.Join(c.types(), " "), "speech_started") {
+		t.Error("ordinary speech passes the highest threshold")
+	}
+	click := append(silence(100), []byte(strings.Repeat("\x00", 8*30))...) // 30 ms at full scale
+	c.hear(append(click, silence(600)...))
+	c.send(fmt.Sprintf(set, 0.4))
+	c.until("session.updated")
+	if strings.Contains(strings.Join(c.types(), " "), "speech_started") {
+		t.Error("a click counts as speech")
+	}
+	c.hear(caller())
+	c.until("input_audio_buffer.speech_stopped")
+}

@@ -18,6 +18,7 @@ type config struct {
 	vad           *vadConfig // nil: the client commits
 	transcription string     // model; "" for none
 	audio         bool       // answers are spoken
+	speed         float64    // of the voice, 0.25…1.5
 }
 
 type vadConfig struct {
@@ -140,6 +141,9 @@ func configOf(session map[string]any) config {
 		in:            formatOf(member(session, "audio", "input", "format")),
 		out:           formatOf(member(session, "audio", "output", "format")),
 		transcription: stringAt(session, "audio", "input", "transcription", "model"),
+	}
+	if n, ok := member(session, "audio", "output", "speed").(json.Number); ok {
+		cfg.speed, _ = n.Float64()
 	}
 	cfg.audio = speaks(session["output_modalities"])
 	td, ok := member(session, "audio", "input", "turn_detection").(map[string]any)

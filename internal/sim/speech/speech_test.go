@@ -89,3 +89,24 @@ func BenchmarkSynthesize(b *testing.B) {
 		synthesize("One second of speech, more or less.")
 	}
 }
+
+func TestSayAt(t *testing.T) {
+	t.Parallel()
+	plain := Say(Lines()[0])
+	for _, speed := range []float64{0.25, 0.5, 1.2, 1.5} {
+		c := SayAt(Lines()[0], speed)
+		if got, want := c.Ms(), int(float64(plain.Ms())/speed); got < want-1 || got > want+1 {
+			t.Errorf("speed %v: %d ms, want %d", speed, got, want)
+		}
+		if last := c.Words[len(c.Words)-1]; last.EndMs > c.Ms() {
+			t.Errorf("speed %v: the last word ends after the clip: %+v", speed, last)
+		}
+		// Overlap that cancels, or gaps between frames, would cost energy.
+		if got, want := audio.RMSULaw(c.ULaw), audio.RMSULaw(plain.ULaw); got < 0.8*want || got > 1.2*want {
+			t.Errorf("speed %v: RMS %.0f, plain %.0f", speed, got, want)
+		}
+	}
+	if !bytes.Equal(SayAt("x y", 1).ULaw, Say("x y").ULaw) || !bytes.Equal(SayAt("x y", 0).ULaw, Say("x y").ULaw) {
+		t.Error("speed 1 changes the clip")
+	}
+}
