@@ -138,3 +138,8 @@ func decode[T any](e Event) T {
 	_ = json.Unmarshal(e.Data, &d)
 	return d
 }
+
+// ModelWasSimulated reads a model.connected event.
+func ModelWasSimulated(e Event) bool {
+	return e.Type == EventModelConnected && decode[ModelConnectedData](e).Simulated
+}

@@ -186,3 +186,17 @@ func (r *Realtime) finish(err error) {
 	}
 	r.conn.CloseNow()
 }
+
+// Retryable reports whether dialing again can help: after a transport failure, a rate limit or a server error,
+// but not after a refusal.
+func Retryable(err error) bool {
+	fail, ok := errors.AsType[*leg.ModelFailure](err)
+	if !ok {
+		return true
+	}
+	switch fail.Code {
+	case "http_500", "http_502", "http_503", "http_504", "http_429", "rate_limit_exceeded", "server_error":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+	"parley/internal/log"
+	"parley/internal/store"
+)
+
+// Attachment is a call with its media stream: everything a session needs. The holder of the attachment owns
+// the call until it detaches or finishes it, or until another process attaches (Writer.Done).
+type Attachment struct {
+	Call    parley.Call
+	Agent   parley.Agent
+	Writer  *log.Writer
+	History []leg.HistoryItem // of earlier streams of the same call
+}
+
+// ErrToken says that a stream token is unknown, used, expired or meant for another call. Which one is not
+// told to the peer.
+var ErrToken = errors.New("stream token is not valid")
+
+// Valid reports whether an unused token exists; it uses nothing up. It lets the socket be refused before the
+// upgrade.
+func (s *Service) Valid(ctx context.Context, token string) (parley.Call, error) {
+	c, err := s.st.FindStreamToken(ctx, HashToken(token), time.Now())
+	if parley.IsNotFound(err) {
+		return parley.Call{}, ErrToken
+	}
+	if err != nil {
+		return parley.Call{}, fmt.Errorf("find stream token: %w", err)
+	}
+	return c, nil
+}
+
+// Attach uses up the token and makes this process the owner of the call: one compare-and-set that raises the
+// epoch. callSID and accountSID are what the stream's start message says; both must be the call's.
+func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, streamSID string) (*Attachment, error) {
+	var c parley.Call
+	var epoch, last int64
+	err := s.st.Write(ctx, func(tx *store.Tx) (err error) {
+		c, epoch, last, err = tx.AttachStream(ctx, HashToken(token), callSID, streamSID, s.opt.Owner, time.Now())
+		if err == nil && c.AccountSID != accountSID {
+			return ErrToken // rolls back: the token stays for its rightful call
+		}
+		return err
+	})
+	if parley.IsNotFound(err) {
+		return nil, ErrToken
+	}
+	if err != nil {
+		return nil, fmt.Errorf("attach stream: %w", err)
+	}
+	agent, err := s.st.FindAgent(ctx, c.OrgID, c.AgentID)
+	if err != nil {
+		return nil, fmt.Errorf("find the call's agent: %w", err)
+	}
+	a := &Attachment{Call: c, Agent: agent, Writer: s.log.Open(c.OrgID, c.ID, epoch, last)}
+	if c.Resumes > 0 {
+		events, err := s.st.ListEvents(ctx, c.OrgID, c.ID, 0, 0)
+		if err != nil {
+			return nil, fmt.Errorf("read the call's history: %w", err)
+		}
+		a.History = history(parley.Project(events).Messages)
+	}
+	err = a.Writer.Intent(ctx, parley.EventStreamStarted, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch})
+	if err != nil {
+		return nil, fmt.Errorf("record stream: %w", err)
+	}
+	return a, nil
+}
+
+// history turns a transcript into what a joining model is told: what was said, and of the agent's words only
+// what was heard.
+func history(messages []parley.Message) []leg.HistoryItem {
+	var items []leg.HistoryItem
+	for _, m := range messages {
+		text := m.Text
+		if m.Role == "assistant" && m.HeardText != nil && m.Interrupted {
+			if *m.HeardText == "" {
+				continue
+			}
+			text = *m.HeardText + "—"
+		}
+		if text != "" && (m.Role == "user" || m.Role == "assistant") {
+			items = append(items, leg.HistoryItem{Role: m.Role, Text: text})
+		}
+	}
+	return items
+}
+
+// Decide commits that we end the call, before the socket is closed: the carrier's next request is answered by
+// the intent, on whatever process it arrives. Afterwards the carrier is asked to hang up where it can be.
+func (s *Service) Decide(ctx context.Context, a *Attachment, reason string, intent parley.CallIntent) error {
+	a.Call.Intent, a.Call.EndReason = intent, reason
+	err := a.Writer.Intent(ctx, parley.EventEndRequested, parley.EndData{Reason: reason},
+		func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, a.Call.OrgID, a.Call) })
+	if err != nil {
+		return fmt.Errorf("record end: %w", err)
+	}
+	if intent != parley.IntentHangup {
+		return nil
+	}
+	client, err := s.rest(ctx, a.Call)
+	if err != nil || client == nil {
+		return err
+	}
+	if err := client.Hangup(ctx, a.Call.CallSID); err != nil {
+		// The socket's close and the verb after <Connect> end the call as well.
+		s.opt.Logger.Warn("carrier refused to hang up", slog.String("call_id", a.Call.ID), slog.Any("error", err))
+	}
+	return nil
+}
+
+// Detach records that the stream vanished without a stop. The call may come back through Resume; if it does
+// not, the reconciler ends it.
+func (s *Service) Detach(ctx context.Context, a *Attachment, why string) error {
+	a.Call.State = parley.CallDetached
+	err := a.Writer.Intent(ctx, parley.EventStreamDetached, parley.StreamDetachedData{Reason: why},
+		func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, a.Call.OrgID, a.Call) })
+	a.Writer.Close()
+	return err
+}
+
+// Finish ends an attached call: the last event, the call row and the conversation row in one transaction.
+func (s *Service) Finish(ctx context.Context, a *Attachment, reason string) error {
+	err := s.finish(ctx, a.Writer, a.Call, reason)
+	a.Writer.Close()
+	return err
+}
+
+// finish closes the books of a call whose writer we hold.
+func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reason string) error {
+	return w.Intent(ctx, parley.EventConversationEnded, parley.EndData{Reason: reason},
+		func(ctx context.Context, tx *store.Tx) error {
+			now := time.Now().UTC()
+			c.State, c.EndReason, c.UpdatedAt = parley.CallEnded, reason, now
+			if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
+				return err
+			}
+			conv, err := tx.FindConversation(ctx, c.OrgID, c.ID)
+			if err != nil {
+				return err
+			}
+			events, err := tx.ListEvents(ctx, c.OrgID, c.ID, 0, 0)
+			if err != nil {
+				return err
+			}
+			summary := parley.Project(events).Summary
+			conv.Summary, conv.EndedAt, conv.EndReason = &summary, &now, reason
+			conv.Simulated = conv.Simulated || simulatedModel(events)
+			conv.Status = parley.ConversationCompleted
+			if parley.EndFailed(reason) {
+				conv.Status = parley.ConversationFailed
+			}
+			return tx.UpdateConversation(ctx, c.OrgID, conv)
+		})
+}
+
+func simulatedModel(events []parley.Event) bool {
+	for _, e := range events {
+		if e.Type == parley.EventModelConnected && parley.ModelWasSimulated(e) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,154 @@
+// Package phone is the HTTP of /twilio: the webhooks of a call and the socket of its media stream. It checks
+// who is asking, lets internal/call decide, and answers in TwiML; a live stream is handed to internal/voice.
+//
+// Every request must be signed by the account of the organization that the dialed number (for callbacks: the
+// call's record) belongs to. What a request says about itself is believed only after that.
+package phone
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"parley"
+	"parley/internal/call"
+	"parley/internal/twilio"
+	"parley/internal/voice"
+)
+
+// Options of a Handler.
+type Options struct {
+	PublicURL string // origin that Twilio reaches, without a trailing slash: the one signatures are made over
+	Calls     *call.Service
+	// Host runs the sessions.
+	Host *voice.Host
+	// Refuse says that no new call can be taken now, and why (backlog of the log); nil = never.
+	Refuse func() bool
+	Logger *slog.Logger
+}
+
+// Handler serves /twilio/. Safe for concurrent use.
+type Handler struct {
+	opt       Options
+	streamURL string // ws or wss form of PublicURL
+	draining  atomic.Bool
+	sessions  sync.WaitGroup
+	stop      context.CancelFunc
+	ctx       context.Context //nolint:containedctx // the lifetime of the live calls, ended by Drain
+}
+
+// New makes the handler. Drain ends its sessions.
+func New(opt Options) *Handler {
+	h := &Handler{opt: opt, streamURL: "ws" + strings.TrimPrefix(opt.PublicURL, "http")}
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// Register adds the routes, one line each.
+func (h *Handler) Register(mux *http.ServeMux) {
+	mux.HandleFunc("POST /twilio/voice", h.voice)
+	mux.HandleFunc("POST /twilio/resume", h.resume)
+	mux.HandleFunc("POST /twilio/status", h.status)
+	mux.HandleFunc("GET /twilio/stream/{token}", h.stream)
+}
+
+// StopTaking makes new calls be turned away while live ones go on.
+func (h *Handler) StopTaking() { h.draining.Store(true) }
+
+// Live is the number of calls with a running session.
+func (h *Handler) Live() int { return h.opt.Host.Live() }
+
+// Drain turns new calls away and returns when the live ones have ended, or when ctx is done: then the rest is
+// ended with a spoken notice and waited for.
+func (h *Handler) Drain(ctx context.Context) {
+	h.draining.Store(true)
+	ended := make(chan struct{})
+	go func() {
+		h.sessions.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		h.stop()
+		<-ended
+	}
+	h.stop()
+}
+
+// maxForm bounds a webhook's body; Twilio's are a few kilobytes.
+const maxForm = 64 << 10
+
+// form reads the parameters of a webhook, nil when they are unusable (the answer is then written).
+func (h *Handler) form(w http.ResponseWriter, r *http.Request) url.Values {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "The body must be a URL-encoded form of at most 64 KiB", http.StatusBadRequest)
+		return nil
+	}
+	return r.PostForm
+}
+
+// signed reports whether a webhook carries the signature of the organization's account, and names that
+// account. Otherwise the answer is written: 403 without a hint which part was wrong.
+func (h *Handler) signed(w http.ResponseWriter, r *http.Request, orgID string, form url.Values) (call.Account, bool) {
+	account, err := h.opt.Calls.Account(r.Context(), orgID)
+	if err != nil {
+		h.fail(w, r, "find carrier account", err)
+		return account, false
+	}
+	ok := twilio.Verify(account.Token, h.opt.PublicURL+r.URL.RequestURI(), form, r.Header.Get(twilio.SignatureHeader))
+	ok = ok && (account.SID == "" || account.SID == form.Get("AccountSid"))
+	if !ok {
+		h.opt.Logger.Warn("webhook refused: not signed by the account of the dialed number",
+			slog.String("path", r.URL.Path), slog.String("org_id", orgID), slog.String("remote", r.RemoteAddr))
+		http.Error(w, "The request's signature is not valid for this number", http.StatusForbidden)
+	}
+	return account, ok
+}
+
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	if r.Context().Err() == nil {
+		h.opt.Logger.Error("webhook failed", slog.String("doing", doing), slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	http.Error(w, "Something went wrong on our side", http.StatusInternalServerError)
+}
+
+func (h *Handler) twiml(w http.ResponseWriter, verbs ...twilio.Verb) {
+	if err := twilio.WriteTwiML(w, verbs...); err != nil {
+		h.opt.Logger.Warn("TwiML not delivered", slog.Any("error", err))
+	}
+}
+
+// What callers hear when no agent can talk to them.
+const (
+	noticeUnknown     = "This number is not in service. Please check the number and dial again."
+	noticeInactive    = "This line is not taking calls at the moment. Please try again later."
+	noticeBusy        = "All our lines are busy at the moment. Please call again in a few minutes."
+	noticeUnavailable = "We are sorry, we cannot continue this call right now. Please call again in a few minutes."
+)
+
+// connect answers with a media stream. The verb after it takes over when the stream is closed, whoever
+// closed it.
+func (h *Handler) connect(w http.ResponseWriter, t call.Ticket) {
+	h.twiml(w,
+		twilio.Connect{Stream: twilio.Stream{
+			URL:        h.streamURL + "/twilio/stream/" + t.Token,
+			Parameters: []twilio.Parameter{{Name: "conversationId", Value: t.ConversationID}},
+		}},
+		twilio.Redirect{Method: http.MethodPost, URL: h.opt.PublicURL + "/twilio/resume"},
+	)
+}
+
+// notice answers with words and what follows them.
+func (h *Handler) notice(w http.ResponseWriter, text, fallbackNumber string) {
+	if parley.IsE164(fallbackNumber) {
+		h.twiml(w, twilio.Say{Text: text}, twilio.Dial{Number: fallbackNumber})
+		return
+	}
+	h.twiml(w, twilio.Say{Text: text}, twilio.Hangup{})
+}

@@ -1,0 +1,77 @@
+package phone
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"parley/internal/call"
+	"parley/internal/twilio"
+)
+
+const (
+	startTimeout  = 10 * time.Second // from the upgrade to Twilio's start message
+	commitTimeout = 5 * time.Second  // of the transactions around a session
+)
+
+// stream takes a media stream: GET /twilio/stream/{token}. The token is looked up before the upgrade and used
+// up when the start message proves to be of the token's call.
+func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
+	token := r.PathValue("token")
+	c, err := h.opt.Calls.Valid(r.Context(), token)
+	if errors.Is(err, call.ErrToken) {
+		h.opt.Logger.Warn("media stream refused: token unknown, used or expired", slog.String("remote", r.RemoteAddr))
+		http.Error(w, "The stream token is not valid", http.StatusForbidden)
+		return
+	}
+	if err != nil {
+		h.fail(w, r, "look up stream token", err)
+		return
+	}
+	if sig := r.Header.Get(twilio.SignatureHeader); sig != "" {
+		account, err := h.opt.Calls.Account(r.Context(), c.OrgID)
+		if err != nil {
+			h.fail(w, r, "find carrier account", err)
+			return
+		}
+		if !twilio.Verify(account.Token, h.streamURL+r.URL.RequestURI(), nil, sig) {
+			h.opt.Logger.Warn("media stream refused: wrong signature", slog.String("call_id", c.ID))
+			http.Error(w, "The request's signature is not valid", http.StatusForbidden)
+			return
+		}
+	}
+	h.sessions.Add(1)
+	defer h.sessions.Done()
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	if err != nil {
+		return // Accept has answered
+	}
+	stream, err := twilio.AcceptStream(conn, startTimeout)
+	if err != nil {
+		h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
+		return
+	}
+	defer func() {
+		stream.Close()
+		stream.Wait()
+	}()
+	h.hold(token, stream)
+}
+
+// hold runs the session of an accepted stream from the use of its token to the end of its books.
+func (h *Handler) hold(token string, stream *twilio.MediaStream) {
+	start := stream.Start
+	ctx, cancel := context.WithTimeout(h.ctx, commitTimeout)
+	a, err := h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID)
+	cancel()
+	stream.Listen() // also when refused: the reader completes the closing handshake
+	if err != nil {
+		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
+		return
+	}
+	h.opt.Host.Hold(h.ctx, stream, a)
+}

@@ -1,0 +1,66 @@
+package voice
+
+import (
+	"log/slog"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+)
+
+func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
+	now := time.Now()
+	if !ok {
+		// A socket that closes without a stop does not end the call: it may come back.
+		s.cfg.Log.Warn("media stream vanished", slog.Any("error", s.carrier.Err()))
+		s.outcome = &Outcome{Detached: true}
+		return
+	}
+	switch ev.Kind {
+	case leg.CarrierMedia:
+		s.lastMedia = now
+		s.onCallerAudio(ev.Payload)
+	case leg.CarrierMark:
+		s.ledger.acknowledge(ev.Name, now)
+		s.reportHeard(now)
+	case leg.CarrierDTMF:
+		s.lastActivity = now
+		s.rec.Fact(parley.EventDTMF, parley.DTMFData{Digit: ev.Name})
+	case leg.CarrierStop:
+		s.end(parley.EndCallerHangup, parley.IntentNone)
+	}
+}
+
+// onCallerAudio passes the caller's audio to the model, or keeps it until the model can take it: what the
+// caller says while the model is being dialed is not lost.
+func (s *Session) onCallerAudio(ulaw []byte) {
+	if s.ready {
+		s.append(ulaw)
+		return
+	}
+	if excess := len(s.held) + len(ulaw) - maxHeldAudio; excess > 0 {
+		s.held = append(s.held[:0], s.held[min(excess, len(s.held)):]...)
+	}
+	s.held = append(s.held, ulaw...)
+}
+
+func (s *Session) append(ulaw []byte) {
+	s.appended += int64(len(ulaw))
+	s.modelSent(s.model.AppendAudio(ulaw))
+}
+
+// carrierSent handles the result of a send to the carrier: a peer that does not read has lost the stream.
+func (s *Session) carrierSent(err error) {
+	if err == nil || s.outcome != nil {
+		return
+	}
+	s.fault("carrier", "send_failed", err.Error())
+	s.outcome = &Outcome{Detached: true}
+}
+
+// modelSent handles the result of a send to the model.
+func (s *Session) modelSent(err error) {
+	if err != nil && s.outcome == nil {
+		s.modelLost("send_failed", err.Error())
+	}
+}

@@ -1,0 +1,381 @@
+package voice
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+	"parley/internal/store"
+	"parley/internal/tool"
+)
+
+// carrierSim is the far end of a call on the bubble's clock: it plays what it gets at 1×, in 20 ms steps,
+// echoes marks when the audio before them has been played, and returns pending marks at once on clear. Every
+// message takes delay in each direction.
+type carrierSim struct {
+	delay  time.Duration
+	events chan leg.CarrierEvent
+	inbox  chan carrierMsg // what the session sends, with its arrival time
+	quit   chan struct{}
+	wg     sync.WaitGroup
+	once   sync.Once
+
+	mu      sync.Mutex
+	queue   []carrierMsg
+	played  []byte
+	gaps    int // 20 ms steps without audio in the middle of playing
+	clears  int
+	dropped int // bytes cleared
+	marks   []string
+}
+
+type carrierMsg struct {
+	at    time.Time
+	audio []byte
+	mark  string
+	clear bool
+}
+
+func newCarrierSim(delay time.Duration) *carrierSim {
+	c := &carrierSim{delay: delay, events: make(chan leg.CarrierEvent, 1000), inbox: make(chan carrierMsg, 10_000), quit: make(chan struct{})}
+	c.wg.Add(1)
+	go c.play()
+	return c
+}
+
+func (c *carrierSim) Events() <-chan leg.CarrierEvent { return c.events }
+func (c *carrierSim) Err() error                      { return nil }
+func (c *carrierSim) Wait()                           { c.wg.Wait() }
+func (c *carrierSim) Close()                          { c.once.Do(func() { close(c.quit) }) }
+
+func (c *carrierSim) SendMedia(ulaw []byte) error {
+	c.inbox <- carrierMsg{at: time.Now().Add(c.delay), audio: append([]byte(nil), ulaw...)}
+	return nil
+}
+
+func (c *carrierSim) SendMark(name string) error {
+	c.inbox <- carrierMsg{at: time.Now().Add(c.delay), mark: name}
+	return nil
+}
+
+func (c *carrierSim) SendClear() error {
+	c.inbox <- carrierMsg{at: time.Now().Add(c.delay), clear: true}
+	return nil
+}
+
+// play advances in steps of 1 ms: fine enough for every assertion, cheap on a virtual clock.
+func (c *carrierSim) play() {
+	defer c.wg.Done()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	var waiting []carrierMsg
+	for {
+		select {
+		case <-c.quit:
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+	drain:
+		for {
+			select {
+			case m := <-c.inbox:
+				waiting = append(waiting, m)
+			default:
+				break drain
+			}
+		}
+		for len(waiting) > 0 && !waiting[0].at.After(now) {
+			c.arrive(waiting[0])
+			waiting = waiting[1:]
+		}
+		c.step()
+	}
+}
+
+func (c *carrierSim) arrive(m carrierMsg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !m.clear {
+		c.queue = append(c.queue, m)
+		return
+	}
+	c.clears++
+	for _, q := range c.queue {
+		c.dropped += len(q.audio)
+		if q.mark != "" {
+			c.echo(q.mark)
+		}
+	}
+	c.queue = nil
+}
+
+// step plays one millisecond.
+func (c *carrierSim) step() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) > 0 && c.queue[0].mark != "" {
+		c.echo(c.queue[0].mark)
+		c.queue = c.queue[1:]
+	}
+	if len(c.queue) == 0 {
+		return
+	}
+	head := &c.queue[0]
+	n := min(bytesPerMs, len(head.audio))
+	c.played = append(c.played, head.audio[:n]...)
+	if head.audio = head.audio[n:]; len(head.audio) == 0 {
+		c.queue = c.queue[1:]
+	}
+}
+
+func (c *carrierSim) echo(name string) {
+	c.marks = append(c.marks, name)
+	time.AfterFunc(c.delay, func() { c.deliver(leg.CarrierEvent{Kind: leg.CarrierMark, Name: name}) })
+}
+
+func (c *carrierSim) deliver(ev leg.CarrierEvent) {
+	select {
+	case c.events <- ev:
+	case <-c.quit:
+	}
+}
+
+func (c *carrierSim) playedMs() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int64(len(c.played)) / bytesPerMs
+}
+
+// modelSim records what the session asks of the model; the test says what the model does.
+type modelSim struct {
+	events chan leg.ModelEvent
+	once   sync.Once
+	done   chan struct{}
+
+	mu         sync.Mutex
+	sent       []string // one line per client event
+	n          int
+	heardAudio int
+}
+
+func newModelSim() *modelSim {
+	return &modelSim{events: make(chan leg.ModelEvent, 10_000), done: make(chan struct{})}
+}
+
+func (m *modelSim) note(format string, args ...any) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.n++
+	m.sent = append(m.sent, fmt.Sprintf(format, args...))
+	return fmt.Sprintf("e%d", m.n)
+}
+
+func (m *modelSim) log() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]string(nil), m.sent...)
+}
+
+func (m *modelSim) Events() <-chan leg.ModelEvent { return m.events }
+func (m *modelSim) Err() error                    { return nil }
+func (m *modelSim) Close()                        { m.once.Do(func() { close(m.done) }) }
+func (m *modelSim) Wait()                         {}
+func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
+	return m.note("configure"), nil
+}
+func (m *modelSim) AddMessage(h leg.HistoryItem) error {
+	m.note("history %s %s", h.Role, h.Text)
+	return nil
+}
+func (m *modelSim) AppendAudio(b []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.heardAudio += len(b)
+	return nil
+}
+func (m *modelSim) CreateResponse(instructions string) (string, error) {
+	if instructions != "" {
+		return m.note("create with instructions"), nil
+	}
+	return m.note("create"), nil
+}
+func (m *modelSim) CancelResponse(id string) (string, error) { return m.note("cancel %s", id), nil }
+func (m *modelSim) Truncate(item string, index int, ms int64) (string, error) {
+	return m.note("truncate %s/%d %d", item, index, ms), nil
+}
+func (m *modelSim) DeleteItem(item string) (string, error) { return m.note("delete %s", item), nil }
+func (m *modelSim) SendToolResult(id, out string) error    { m.note("result %s %s", id, out); return nil }
+
+func (m *modelSim) say(evs ...leg.ModelEvent) {
+	for _, ev := range evs {
+		m.events <- ev
+	}
+}
+
+// tape is a Recorder that keeps events in memory.
+type tape struct {
+	mu     sync.Mutex
+	events []parley.Event
+	done   chan struct{}
+	err    error
+}
+
+func newTape() *tape { return &tape{done: make(chan struct{})} }
+
+func (t *tape) Fact(typ string, data any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := parley.NewEvent(typ, time.Now(), data)
+	e.Seq = int64(len(t.events) + 1)
+	t.events = append(t.events, e)
+}
+func (t *tape) Telemetry(typ string, data any) { t.Fact(typ, data) }
+func (t *tape) Intent(_ context.Context, typ string, data any, _ ...func(context.Context, *store.Tx) error) error {
+	t.Fact(typ, data)
+	return nil
+}
+func (t *tape) Done() <-chan struct{} { return t.done }
+func (t *tape) Err() error            { return t.err }
+
+func (t *tape) record() parley.Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return parley.Project(t.events)
+}
+
+func find[T any](t *tape, typ string) []T {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []T
+	for _, e := range t.events {
+		if e.Type == typ {
+			var d T
+			_ = json.Unmarshal(e.Data, &d)
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// rig is a session in a bubble with its two far ends.
+type rig struct {
+	t       *testing.T
+	carrier *carrierSim
+	model   *modelSim
+	tape    *tape
+	session *Session
+	out     chan Outcome
+	cancel  context.CancelFunc
+}
+
+type rigOptions struct {
+	delay   time.Duration
+	voice   func(*parley.VoiceConfig)
+	history []leg.HistoryItem
+	tool    func(context.Context, tool.Call) tool.Result
+	dial    func(context.Context) (Model, error)
+}
+
+// newRig starts a session whose model is connected and configured.
+func newRig(t *testing.T, opt rigOptions) *rig {
+	t.Helper()
+	r := &rig{t: t, carrier: newCarrierSim(opt.delay), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1)}
+	v := parley.DefaultVoiceConfig()
+	v.Timeout = 0
+	if opt.voice != nil {
+		opt.voice(&v)
+	}
+	if opt.dial == nil {
+		opt.dial = func(context.Context) (Model, error) { return r.model, nil }
+	}
+	if opt.tool == nil {
+		opt.tool = func(context.Context, tool.Call) tool.Result { return tool.Result{Output: `{"ok":true}`, Outcome: "ok"} }
+	}
+	r.session = New(r.carrier, r.tape, Config{
+		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history,
+		Dial: opt.dial, RunTool: opt.tool, Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.out <- r.session.Run(ctx) }()
+	quit := r.carrier.quit
+	go func() { // the caller's side sends silence all the time
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)})
+			}
+		}
+	}()
+	return r
+}
+
+func (r *rig) ready() *rig {
+	r.model.say(leg.ModelEvent{Kind: leg.ModelSessionUpdated})
+	time.Sleep(time.Millisecond)
+	return r
+}
+
+// stop ends the session and its far ends.
+func (r *rig) stop() Outcome {
+	r.t.Helper()
+	r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierStop})
+	return r.wait()
+}
+
+func (r *rig) wait() Outcome {
+	r.t.Helper()
+	out := <-r.out
+	r.carrier.Close()
+	r.carrier.Wait()
+	r.cancel()
+	return out
+}
+
+// reply lets the model answer with one item of ms milliseconds of audio and the text, generated at once.
+func (r *rig) reply(resp, item, text string, ms int) {
+	r.model.say(
+		leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: resp},
+		leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: resp, ItemID: item, ItemType: "message"},
+	)
+	r.part(resp, item, text, ms)
+	r.model.say(
+		leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: resp, ItemID: item},
+		leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: resp, ItemID: item, ItemType: "message", Status: "completed"},
+	)
+}
+
+func (r *rig) part(resp, item, text string, ms int) {
+	r.model.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
+	for ms > 0 {
+		n := min(ms, 130) // uneven, not a multiple of 20 ms
+		r.model.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: make([]byte, n*bytesPerMs)})
+		ms -= n
+	}
+}
+
+func (r *rig) responseDone(resp, status string) {
+	r.model.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: resp, Status: status})
+}
+
+func (r *rig) speechStarted() {
+	r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: "u"})
+}
+
+func (r *rig) turnEnds(item string) {
+	r.model.say(
+		leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: item},
+		leg.ModelEvent{Kind: leg.ModelCommitted, ItemID: item},
+	)
+}

@@ -1,0 +1,136 @@
+package voice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"parley"
+	"parley/internal/call"
+	"parley/internal/openai"
+	"parley/internal/store"
+	"parley/internal/tool"
+)
+
+// HostOptions of a Host.
+type HostOptions struct {
+	Calls *call.Service
+	Tools *tool.Runner
+	// ModelKey returns the model key of an organization, its own or the server's.
+	ModelKey  func(ctx context.Context, orgID string) (string, error)
+	ModelURL  string // base URL such as https://api.openai.com/v1
+	Simulated func(orgID string) bool
+	Observe   func(Observation) // metrics; nil = none
+	Logger    *slog.Logger
+}
+
+// Observation is what metrics want to know of a session that ended.
+type Observation struct {
+	Outcome   Outcome
+	Duration  time.Duration
+	Underruns int
+}
+
+// Host runs the sessions of this process. Safe for concurrent use.
+type Host struct {
+	opt  HostOptions
+	live atomic.Int64
+}
+
+// NewHost makes a host.
+func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
+
+// Live is the number of sessions running now.
+func (h *Host) Live() int { return int(h.live.Load()) }
+
+// decideTimeout bounds the commit of an end before the socket is closed.
+const decideTimeout = 3 * time.Second
+
+// Hold runs the session of an attached call until it ends, then closes its books. It returns when nothing of
+// the session is left but the carrier's socket, which the caller closes. ctx ends calls on shutdown.
+func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) {
+	h.live.Add(1)
+	defer h.live.Add(-1)
+	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
+	begun := time.Now()
+	s := New(carrier, a.Writer, Config{
+		Call: a.Call, Agent: a.Agent, History: a.History,
+		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
+		SimulatedModel: h.opt.Simulated(a.Call.OrgID),
+		Dial:           func(ctx context.Context) (Model, error) { return h.dial(ctx, a) },
+		RunTool:        h.opt.Tools.Run,
+		Log:            logger,
+	})
+	out := h.run(ctx, s, logger)
+	h.close(carrier, a, out, logger)
+	if h.opt.Observe != nil {
+		h.opt.Observe(Observation{Outcome: out, Duration: time.Since(begun), Underruns: s.ledger.underruns})
+	}
+	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
+}
+
+// run keeps a panic of one call away from all others.
+func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			logger.Error("session panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			s.release()
+			out = Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
+		}
+	}()
+	return s.Run(ctx)
+}
+
+// close commits the outcome. An intent is committed before the socket closes, because the carrier's next
+// request comes right after; shutdown does not cut these transactions short.
+func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), decideTimeout)
+	defer cancel()
+	var err error
+	switch {
+	case out.Fenced:
+		a.Writer.Close()
+	case out.Detached:
+		err = h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+	default:
+		if out.Intent != parley.IntentNone {
+			err = h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent)
+		}
+		carrier.Close()
+		err = errors.Join(err, h.opt.Calls.Finish(ctx, a, out.Reason))
+	}
+	if err != nil && !errors.Is(err, store.ErrFenced) {
+		logger.Error("call not closed properly: the reconciler will", slog.Any("error", err))
+	}
+}
+
+const (
+	dialAttempts = 2
+	dialPause    = 300 * time.Millisecond
+)
+
+// dial opens the model's session. A refusal is final; a transport failure is tried once more.
+func (h *Host) dial(ctx context.Context, a *call.Attachment) (Model, error) {
+	key, err := h.opt.ModelKey(ctx, a.Call.OrgID)
+	if err != nil {
+		return nil, fmt.Errorf("model key: %w", err)
+	}
+	for attempt := 1; ; attempt++ {
+		m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: h.opt.ModelURL, Key: key, Model: a.Agent.Model})
+		if err == nil {
+			return m, nil
+		}
+		if attempt == dialAttempts || !openai.Retryable(err) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(dialPause):
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package voice
+
+import (
+	"time"
+
+	"parley"
+)
+
+// interrupt is barge-in: the caller speaks, so the agent stops. What the carrier still holds is cleared, the
+// response is canceled, and the model is told for every unfinished item how much of it was heard: truncated
+// to whole milliseconds that were certainly received, or deleted if nothing was heard.
+func (s *Session) interrupt(now time.Time) {
+	if s.seq.creating != "" {
+		s.cancelCreated = true
+	}
+	active := s.seq.active
+	if _, already := s.dead[active]; active != "" && !already {
+		s.dead[active] = nil
+		_, err := s.model.CancelResponse(active)
+		s.modelSent(err)
+	}
+	if !s.ledger.speaking() {
+		return
+	}
+	anythingSent := s.ledger.sent > 0
+	items, heard, unheard := s.ledger.cut(now)
+	if anythingSent {
+		s.carrierSent(s.carrier.SendClear())
+	}
+	cut := parley.InterruptionData{ClearedMs: unheard / bytesPerMs}
+	lost := false
+	for _, p := range items {
+		n := s.recordCut(p, heard)
+		if cut.ItemID == "" || n > 0 { // the item being heard: the last one that had begun
+			cut.ItemID, cut.ResponseID = p.recordID(), p.responseID
+			cut.HeardMs, cut.ReceivedMs = n/bytesPerMs, p.receivedMs()
+		}
+		lost = lost || !p.done || n < p.received
+		s.forget(p, n/bytesPerMs)
+	}
+	if lost {
+		s.rec.Fact(parley.EventInterruption, cut)
+	}
+}
+
+// forget makes the model forget what the caller did not hear of an item.
+func (s *Session) forget(p *playItem, heardMs int64) {
+	switch {
+	case p.done && heardMs >= p.receivedMs():
+		// All of it was heard.
+	case heardMs > 0:
+		_, err := s.model.Truncate(p.itemID, p.contentIndex, min(heardMs, p.receivedMs()))
+		s.modelSent(err)
+	case s.seq.active == p.responseID:
+		// The item exists completely only when its response is done; then it can be deleted.
+		s.dead[p.responseID] = append(s.dead[p.responseID], p.itemID)
+	default:
+		s.deleteItem(p.itemID)
+	}
+}
+
+func (s *Session) deleteItem(itemID string) {
+	_, err := s.model.DeleteItem(itemID)
+	s.modelSent(err)
+}

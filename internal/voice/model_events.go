@@ -1,0 +1,307 @@
+package voice
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+)
+
+func (s *Session) onDialed(d dialResult) {
+	s.dialing = false
+	if d.err != nil {
+		s.modelLost("unreachable", d.err.Error())
+		return
+	}
+	s.model, s.modelEvents = d.model, d.model.Events()
+	v := s.cfg.Agent.Voice
+	cfg := leg.SessionConfig{
+		Model: s.cfg.Agent.Model, Instructions: s.cfg.Agent.Instructions,
+		Voice: v.Voice, Speed: min(v.Speed, parley.MaxSentSpeed),
+		Transcription: v.Transcription, SemanticVAD: v.TurnDetection == "semantic_vad",
+		Threshold: v.InterruptionThreshold, Tools: s.cfg.Tools,
+	}
+	if v.Language != nil {
+		cfg.Language = *v.Language
+	}
+	if v.NoiseReduction != "off" {
+		cfg.NoiseReduction = v.NoiseReduction
+	}
+	id, err := s.model.Configure(cfg)
+	s.configureID = id
+	s.modelSent(err)
+}
+
+// onReady begins the conversation: the model's session has the agent's configuration.
+func (s *Session) onReady(now time.Time) {
+	if s.ready {
+		return
+	}
+	s.ready = true
+	s.lastActivity = now
+	connected := parley.ModelConnectedData{
+		Model: s.cfg.Agent.Model, Ms: now.Sub(s.startedAt).Milliseconds(), Simulated: s.cfg.SimulatedModel,
+	}
+	if s.cfg.SimulatedModel {
+		connected.Notice = "This conversation was held by Parley's simulated model. Set OPENAI_API_KEY for a real one."
+	}
+	s.rec.Fact(parley.EventModelConnected, connected)
+	for _, m := range s.cfg.History {
+		s.modelSent(s.model.AddMessage(m))
+	}
+	if len(s.held) > 0 {
+		s.append(s.held)
+		s.held = nil
+	}
+	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
+		s.seq.want("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
+	}
+}
+
+func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
+	now := time.Now()
+	if !ok {
+		s.modelEvents = nil
+		reason := "closed"
+		if err := s.model.Err(); err != nil {
+			reason = err.Error()
+		}
+		s.modelLost("disconnected", reason)
+		return
+	}
+	switch ev.Kind {
+	case leg.ModelSessionUpdated:
+		s.onReady(now)
+	case leg.ModelSpeechStarted:
+		s.onSpeechStarted(ev, now)
+	case leg.ModelSpeechStopped:
+		s.onSpeechStopped(ev, now)
+	case leg.ModelCommitted:
+		s.onCommitted(ev)
+	case leg.ModelTranscript:
+		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
+		s.recordUsage("", ev.Usage)
+	case leg.ModelTranscriptFailed:
+		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
+		s.fault("model", "transcription_failed", ev.Err.Error())
+	case leg.ModelError:
+		s.onModelError(ev)
+	default:
+		s.onResponse(ev, now)
+	}
+}
+
+func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
+	s.callerSpeaking, s.lastActivity = true, now
+	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
+	s.interrupt(now)
+}
+
+func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
+	s.callerSpeaking, s.lastActivity = false, now
+	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
+	s.turn = &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+}
+
+// onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
+func (s *Session) onCommitted(ev leg.ModelEvent) {
+	s.callerSpeaking = false
+	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
+	s.seq.want("")
+}
+
+// onResponse handles the events of responses. What belongs to an interrupted response, or comes after its
+// end, is dropped by its id.
+func (s *Session) onResponse(ev leg.ModelEvent, now time.Time) {
+	switch ev.Kind {
+	case leg.ModelResponseCreated:
+		s.onResponseCreated(ev, now)
+		return
+	case leg.ModelResponseDone:
+		s.onResponseDone(ev, now)
+		return
+	}
+	if ev.ResponseID != s.seq.active {
+		return
+	}
+	s.seq.activityAt = now
+	_, dead := s.dead[ev.ResponseID]
+	switch ev.Kind {
+	case leg.ModelItemAdded:
+		s.onItemAdded(ev, dead)
+	case leg.ModelItemDone:
+		s.onItemDone(ev, dead)
+	}
+	if dead {
+		return
+	}
+	switch ev.Kind {
+	case leg.ModelAudio:
+		s.onAudio(ev, now)
+	case leg.ModelText:
+		s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex).addText(ev.Text)
+	case leg.ModelAudioDone:
+		s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex).audioDone = true
+	}
+}
+
+// onItemAdded keeps the item's place in the playing order. An item of an interrupted response will never be
+// heard: it is deleted with the response's end.
+func (s *Session) onItemAdded(ev leg.ModelEvent, dead bool) {
+	if ev.ItemType != "message" {
+		return
+	}
+	if dead {
+		s.dead[ev.ResponseID] = append(s.dead[ev.ResponseID], ev.ItemID)
+		return
+	}
+	s.ledger.open(ev.ResponseID, ev.ItemID, 0)
+}
+
+func (s *Session) onResponseCreated(ev leg.ModelEvent, now time.Time) {
+	s.seq.created(ev.ResponseID, now)
+	if s.cancelCreated {
+		s.cancelCreated = false
+		s.dead[ev.ResponseID] = nil
+		_, err := s.model.CancelResponse(ev.ResponseID)
+		s.modelSent(err)
+	}
+}
+
+func (s *Session) onAudio(ev leg.ModelEvent, now time.Time) {
+	p := s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex)
+	if !p.receive(ev.Audio) {
+		s.modelLost("overflow", "the model sent more audio than a call can hold")
+		return
+	}
+	s.failed = 0
+	if t := s.turn; t != nil && t.responseID == "" {
+		t.responseID, t.firstAudio = ev.ResponseID, now
+	}
+	if s.lastPosition.Before(now.Add(-positionPeriod)) && s.ledger.sent == 0 {
+		s.lastPosition = now
+	}
+}
+
+func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
+	if ev.ItemType == "function_call" {
+		switch {
+		case ev.Status != "completed":
+			// Cut off with its response: the arguments may be half.
+		case dead:
+			s.modelSent(s.model.SendToolResult(ev.CallID, `{"error":"not run: the caller interrupted"}`))
+		default:
+			s.startTool(ev)
+		}
+		return
+	}
+	for _, p := range s.ledger.items {
+		if p.itemID == ev.ItemID {
+			p.audioDone, p.done = true, true
+			s.recordWords(p, ev.Status != "incomplete")
+		}
+	}
+}
+
+func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
+	s.seq.done(ev.ResponseID)
+	s.recordUsage(ev.ResponseID, ev.Usage)
+	doomed, dead := s.dead[ev.ResponseID]
+	delete(s.dead, ev.ResponseID)
+	slices.Sort(doomed)
+	for _, item := range slices.Compact(doomed) {
+		s.deleteItem(item)
+	}
+	for _, p := range s.ledger.items { // items whose own end never came
+		if p.responseID == ev.ResponseID && !p.done {
+			p.audioDone, p.done = true, true
+			s.recordWords(p, false)
+		}
+	}
+	s.reportHeard(now)
+	if dead {
+		return
+	}
+	switch ev.Status {
+	case "failed":
+		s.responseFailed(ev.Err, now)
+	case "incomplete":
+		s.fault("model", "incomplete", failureText(ev.Err))
+	}
+}
+
+// responseFailed asks once more, then gives up: nobody is left in silence.
+func (s *Session) responseFailed(fail *leg.ModelFailure, now time.Time) {
+	s.failed++
+	if s.failed > 1 || fatal(fail) {
+		s.modelLost("response_failed", failureText(fail))
+		return
+	}
+	s.fault("model", "response_failed", failureText(fail))
+	s.retryAt = now.Add(retryDelay)
+}
+
+func (s *Session) onModelError(ev leg.ModelEvent) {
+	switch code := ev.Err.Code; {
+	case s.configureID != "" && ev.EventID == s.configureID:
+		s.modelLost("configuration_refused", ev.Err.Error())
+	case s.seq.refused(ev.EventID, code):
+		s.cancelCreated = false
+		if code != "conversation_already_has_active_response" {
+			s.responseFailed(ev.Err, time.Now())
+		}
+	case ev.EventID == "" && s.seq.creating != "" && isActiveResponseError(code, ev.Err.Message):
+		s.seq.refused(s.seq.creating, "conversation_already_has_active_response")
+		s.cancelCreated = false
+	case code == "response_cancel_not_active":
+		// It had just finished by itself.
+	case code == "session_expired" || fatal(ev.Err):
+		s.modelLost(code, ev.Err.Error())
+	default:
+		s.fault("model", "error", ev.Err.Error())
+	}
+}
+
+// fatal reports whether asking again cannot help.
+func fatal(fail *leg.ModelFailure) bool {
+	if fail == nil {
+		return false
+	}
+	switch fail.Code {
+	case "insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached":
+		return true
+	}
+	return false
+}
+
+func failureText(fail *leg.ModelFailure) string {
+	if fail == nil {
+		return "the model gave no reason"
+	}
+	return fail.Error()
+}
+
+// modelLost ends the call with a spoken notice: the model cannot go on.
+func (s *Session) modelLost(typ, message string) {
+	if s.outcome != nil {
+		return
+	}
+	s.fault("model", typ, message)
+	s.end(parley.EndModelUnavailable, parley.IntentNotice)
+}
+
+// recordUsage puts a bill on record. The simulated model costs nothing.
+func (s *Session) recordUsage(responseID string, u *parley.Usage) {
+	if u == nil {
+		return
+	}
+	d := parley.UsageData{ResponseID: responseID, Model: s.cfg.Agent.Model, Usage: *u}
+	if !s.cfg.SimulatedModel {
+		d.Cost, d.Prices = parley.Cost(s.cfg.Agent.Model, *u)
+	}
+	s.rec.Fact(parley.EventUsage, d)
+	s.cfg.Log.Debug("usage", slog.String("response", responseID), slog.String("tokens", fmt.Sprint(u.TotalTokens)))
+}

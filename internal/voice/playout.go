@@ -1,0 +1,103 @@
+package voice
+
+import (
+	"time"
+
+	"parley"
+)
+
+// pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
+// leaves at once, not at the next tick.
+func (s *Session) pump(now time.Time) {
+	for s.outcome == nil && s.ledger.playhead.Sub(now) <= lead {
+		p, frame := s.ledger.next()
+		if p == nil {
+			break
+		}
+		if s.turn != nil && s.turn.respondedBy(p.responseID) {
+			s.reportLatency(p.responseID, now)
+		}
+		s.carrierSent(s.carrier.SendMedia(frame))
+		s.ledger.sentFrame(p, len(frame), now)
+		if s.ledger.wantsMark() {
+			s.sendMark(now)
+		}
+	}
+	if s.ledger.wantsMark() {
+		s.sendMark(now)
+	}
+}
+
+// frameWaits reports whether pump has something to send later.
+func (s *Session) frameWaits() bool {
+	p, _ := s.ledger.next()
+	return p != nil
+}
+
+func (s *Session) sendMark(now time.Time) {
+	s.carrierSent(s.carrier.SendMark(s.ledger.mark(now)))
+}
+
+// reportHeard records the items that have been played to their end.
+func (s *Session) reportHeard(now time.Time) {
+	for _, p := range s.ledger.finished() {
+		s.lastActivity = now
+		if p.received == 0 {
+			continue // an item without audio was not spoken
+		}
+		text, approximate := p.heardText(p.received)
+		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
+			ItemID: p.recordID(), HeardText: text, HeardMs: p.receivedMs(), AudioMs: p.receivedMs(), Approximate: approximate,
+		})
+	}
+}
+
+// reportPosition records how far the item being spoken has been heard: after a crash the record still knows
+// to a second what the caller heard.
+func (s *Session) reportPosition(now time.Time) {
+	s.lastPosition = now
+	heard := s.ledger.heard(now)
+	for _, p := range s.ledger.items {
+		if n := p.heardBytes(heard); n > 0 && n < p.received {
+			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs})
+			return
+		}
+	}
+}
+
+// recordWords puts an item's words on record, once.
+func (s *Session) recordWords(p *playItem, complete bool) {
+	id := p.recordID()
+	if s.said[id] || (p.text.Len() == 0 && p.received == 0) {
+		return
+	}
+	s.said[id] = true
+	s.rec.Fact(parley.EventMessageAssistant, parley.MessageAssistantData{
+		ItemID: id, ResponseID: p.responseID, Text: p.text.String(), AudioMs: p.receivedMs(), Complete: complete,
+	})
+}
+
+// settle records what was heard of everything that is still playing when the session ends.
+func (s *Session) settle(now time.Time) {
+	if s.outcome.Fenced {
+		return
+	}
+	items, heard, _ := s.ledger.cut(now)
+	for _, p := range items {
+		s.recordCut(p, heard)
+	}
+}
+
+// recordCut records an item that ended before its time and returns what was heard of it, in bytes.
+func (s *Session) recordCut(p *playItem, heard int64) int64 {
+	n := p.heardBytes(heard)
+	s.recordWords(p, p.done)
+	if p.received > 0 {
+		text, approximate := p.heardText(n)
+		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
+			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),
+			Interrupted: !p.done || n < p.received, Approximate: approximate,
+		})
+	}
+	return n
+}

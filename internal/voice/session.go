@@ -1,0 +1,302 @@
+package voice
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+	"parley/internal/store"
+	"parley/internal/tool"
+)
+
+// Carrier is the caller's leg. Sends never block and belong to the session's goroutine. Events is closed when
+// the socket is gone. Close returns at once, Wait when the leg's goroutines have ended.
+type Carrier interface {
+	Events() <-chan leg.CarrierEvent
+	Err() error
+	SendMedia(ulaw []byte) error
+	SendMark(name string) error
+	SendClear() error
+	Close()
+	Wait()
+}
+
+// Model is the speech model's leg, in the vocabulary of OpenAI's Realtime API. Sends never block and belong to
+// the session's goroutine; event ids match later ModelError events. Events is closed when the session is gone.
+type Model interface {
+	Events() <-chan leg.ModelEvent
+	Err() error
+	Configure(cfg leg.SessionConfig) (eventID string, err error)
+	AddMessage(m leg.HistoryItem) error
+	AppendAudio(ulaw []byte) error
+	CreateResponse(instructions string) (eventID string, err error)
+	CancelResponse(responseID string) (eventID string, err error)
+	Truncate(itemID string, contentIndex int, audioEndMs int64) (eventID string, err error)
+	DeleteItem(itemID string) (eventID string, err error)
+	SendToolResult(callID, output string) error
+	Close()
+	Wait()
+}
+
+// Recorder takes what goes on record; *log.Writer is the one of the running server. Fact and Telemetry never
+// block. Intent waits for the commit and is only called off the session's goroutine. Done is closed when this
+// session may not write any more, because another process owns the call or the record's bounds are reached.
+type Recorder interface {
+	Fact(typ string, data any)
+	Telemetry(typ string, data any)
+	Intent(ctx context.Context, typ string, data any, also ...func(context.Context, *store.Tx) error) error
+	Done() <-chan struct{}
+	Err() error
+}
+
+// Config is what a session needs to know about its call.
+type Config struct {
+	Call    parley.Call
+	Agent   parley.Agent // a voice agent
+	Tools   []parley.Tool
+	History []leg.HistoryItem // of an earlier stream of the same call; the greeting is then not repeated
+
+	SimulatedModel bool
+	Dial           func(context.Context) (Model, error)
+	RunTool        func(context.Context, tool.Call) tool.Result
+	Log            *slog.Logger
+}
+
+// Outcome says how a session ended and what has to happen to the call.
+type Outcome struct {
+	Reason   string            // one of parley.End*
+	Intent   parley.CallIntent // what the carrier's next request is answered with
+	Detached bool              // the stream vanished without a stop: the call may still live
+	Fenced   bool              // another process owns the call now: touch nothing
+}
+
+// Timing and bounds of a session.
+const (
+	lead           = 160 * time.Millisecond // audio sent ahead of its playing time
+	setupTimeout   = 10 * time.Second       // from the stream's start to a configured model session
+	createTimeout  = 10 * time.Second       // response.create → response.created
+	stallTimeout   = 20 * time.Second       // silence of the model in the middle of a response
+	mediaTimeout   = 30 * time.Second       // silence of the carrier; it sends frames all the time
+	retryDelay     = 500 * time.Millisecond // before a failed response is asked for again
+	positionPeriod = time.Second            // of playout.position events
+	maxHeldAudio   = 15_000 * bytesPerMs    // caller's audio kept while the model is dialed
+)
+
+// Session is one live call. Make it with New, run it once with Run.
+type Session struct {
+	cfg     Config
+	carrier Carrier
+	rec     Recorder
+
+	model       Model // nil until dialed
+	modelEvents <-chan leg.ModelEvent
+	dialed      chan dialResult
+	dialing     bool
+	configureID string
+	ready       bool   // the model's session is configured
+	held        []byte // caller's audio until ready
+	appended    int64  // bytes of caller's audio given to the model
+
+	ledger  ledger
+	seq     sequencer
+	turn    *turn
+	dead    map[string][]string // responses that were interrupted → items to delete when they are done
+	said    map[string]bool     // items whose words are on record
+	tools   toolbox
+	retryAt time.Time
+	failed  int // responses failed in a row
+
+	callerSpeaking bool
+	cancelCreated  bool // interrupted while response.create was in flight
+
+	startedAt    time.Time
+	lastMedia    time.Time // from the carrier
+	lastActivity time.Time // of either party, for the silence timeout
+	lastPosition time.Time
+
+	outcome *Outcome
+}
+
+type dialResult struct {
+	model Model
+	err   error
+}
+
+// New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
+func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	return &Session{
+		cfg: cfg, carrier: carrier, rec: rec,
+		dialed: make(chan dialResult, 1),
+		dead:   map[string][]string{},
+		said:   map[string]bool{},
+		tools:  newToolbox(),
+	}
+}
+
+// Run holds the call until one side ends it or ctx is done, and returns when everything that belongs to it
+// has ended but the carrier's leg, which the caller of Run closes after it has committed the outcome.
+func (s *Session) Run(ctx context.Context) Outcome {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.begin(ctx)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+
+	for s.outcome == nil {
+		now := time.Now()
+		s.pump(now)
+		s.create(now)
+		timer.Reset(s.deadline(now).Sub(now))
+		select {
+		case ev, ok := <-s.carrier.Events():
+			s.onCarrier(ev, ok)
+		case ev, ok := <-s.modelEvents:
+			s.onModel(ev, ok)
+		case d := <-s.dialed:
+			s.onDialed(d)
+		case r := <-s.tools.results:
+			s.onToolResult(r)
+		case <-timer.C:
+			s.onTime(time.Now())
+		case <-s.rec.Done():
+			s.onRecorderDone()
+		case <-ctx.Done():
+			s.end(parley.EndServerStopped, parley.IntentNotice)
+		}
+	}
+	s.settle(time.Now())
+	cancel()
+	s.release()
+	return *s.outcome
+}
+
+func (s *Session) begin(ctx context.Context) {
+	now := time.Now()
+	s.startedAt, s.lastMedia, s.lastActivity = now, now, now
+	// A mark before any audio comes straight back: it measures the round trip of this call.
+	s.sendMark(now)
+	s.dialing = true
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, setupTimeout)
+		defer cancel()
+		m, err := s.cfg.Dial(ctx)
+		s.dialed <- dialResult{m, err}
+	}()
+}
+
+// release ends the model's leg, the dialing and the tools. ctx is already canceled.
+func (s *Session) release() {
+	if s.dialing {
+		if d := <-s.dialed; d.model != nil {
+			s.model = d.model
+		}
+	}
+	s.tools.wait()
+	if s.model != nil {
+		s.model.Close()
+		s.model.Wait()
+	}
+}
+
+// end decides how the session ends; the first decision stands.
+func (s *Session) end(reason string, intent parley.CallIntent) {
+	if s.outcome == nil {
+		s.outcome = &Outcome{Reason: reason, Intent: intent}
+	}
+}
+
+// fault puts a failure on record, in words for the operator.
+func (s *Session) fault(where, typ, message string) {
+	s.rec.Fact(parley.EventError, parley.ErrorData{Where: where, Type: typ, Message: message})
+	s.cfg.Log.Warn("call fault", slog.String("where", where), slog.String("type", typ), slog.String("message", message))
+}
+
+func (s *Session) onRecorderDone() {
+	if errors.Is(s.rec.Err(), store.ErrFenced) {
+		s.outcome = &Outcome{Fenced: true}
+		return
+	}
+	s.cfg.Log.Error("call record closed", slog.Any("error", s.rec.Err()))
+	s.end(parley.EndOverload, parley.IntentNotice)
+}
+
+// deadline is when onTime has to look next.
+func (s *Session) deadline(now time.Time) time.Time {
+	at := s.lastMedia.Add(mediaTimeout)
+	sooner := func(t time.Time) {
+		if t.Before(at) {
+			at = t
+		}
+	}
+	if s.frameWaits() {
+		sooner(s.ledger.playhead.Add(-lead))
+	}
+	if s.ledger.speaking() {
+		sooner(s.lastPosition.Add(positionPeriod))
+	}
+	if !s.ready {
+		sooner(s.startedAt.Add(setupTimeout))
+	}
+	if s.seq.creating != "" {
+		sooner(s.seq.creatingAt.Add(createTimeout))
+	}
+	if s.seq.active != "" {
+		sooner(s.seq.activityAt.Add(stallTimeout))
+	}
+	if !s.retryAt.IsZero() {
+		sooner(s.retryAt)
+	}
+	if t, ok := s.silenceEnds(); ok {
+		sooner(t)
+	}
+	if d := s.cfg.Agent.Voice.MaxDuration; d > 0 {
+		sooner(s.startedAt.Add(time.Duration(d) * time.Second))
+	}
+	return at
+}
+
+// silenceEnds is when the caller's silence ends the call. The clock stands still while either side speaks or
+// the model works.
+func (s *Session) silenceEnds() (time.Time, bool) {
+	timeout := s.cfg.Agent.Voice.Timeout
+	if timeout <= 0 || !s.ready || s.callerSpeaking || s.ledger.speaking() || s.seq.busy() || s.seq.wanted || s.tools.running() > 0 {
+		return time.Time{}, false
+	}
+	return s.lastActivity.Add(time.Duration(timeout) * time.Second), true
+}
+
+func (s *Session) onTime(now time.Time) {
+	due := func(t time.Time) bool { return !now.Before(t) }
+	switch {
+	case due(s.lastMedia.Add(mediaTimeout)):
+		s.fault("carrier", "stalled", "the carrier sent no audio for 30 s")
+		s.outcome = &Outcome{Detached: true}
+	case !s.ready && due(s.startedAt.Add(setupTimeout)):
+		s.modelLost("timeout", "the model was not ready in time")
+	case s.seq.creating != "" && due(s.seq.creatingAt.Add(createTimeout)):
+		s.modelLost("timeout", "the model did not begin to answer")
+	case s.seq.active != "" && due(s.seq.activityAt.Add(stallTimeout)):
+		s.modelLost("timeout", "the model stopped in the middle of an answer")
+	case s.maxDurationOver(now):
+		s.end(parley.EndMaxDuration, parley.IntentHangup)
+	default:
+		if t, ok := s.silenceEnds(); ok && due(t) {
+			s.end(parley.EndSilenceTimeout, parley.IntentHangup)
+		}
+	}
+	if !s.retryAt.IsZero() && due(s.retryAt) {
+		s.retryAt = time.Time{}
+		s.seq.want("")
+	}
+	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
+		s.reportPosition(now)
+	}
+}
+
+func (s *Session) maxDurationOver(now time.Time) bool {
+	d := s.cfg.Agent.Voice.MaxDuration
+	return d > 0 && !now.Before(s.startedAt.Add(time.Duration(d)*time.Second))
+}

@@ -1,0 +1,92 @@
+package voice
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"parley"
+	"parley/internal/leg"
+	"parley/internal/tool"
+)
+
+// toolbox runs a session's tool calls beside it: audio and interruption go on meanwhile.
+type toolbox struct {
+	results chan toolResult
+	pending map[string]bool // call ids
+	wg      *sync.WaitGroup
+	ctx     context.Context //nolint:containedctx // the lifetime of the session's tools, owned by the session
+	cancel  context.CancelFunc
+}
+
+type toolResult struct {
+	call leg.ModelEvent
+	res  tool.Result
+}
+
+// maxTools bounds the calls that run at once in one call.
+const maxTools = 16
+
+func newToolbox() toolbox {
+	ctx, cancel := context.WithCancel(context.Background())
+	return toolbox{
+		results: make(chan toolResult, maxTools), pending: map[string]bool{},
+		wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
+	}
+}
+
+func (t *toolbox) running() int { return len(t.pending) }
+
+// wait cancels what still runs and returns when it has ended.
+func (t *toolbox) wait() {
+	t.cancel()
+	t.wg.Wait()
+}
+
+// startTool runs a completed function call. The intent is committed before the tool has any effect.
+func (s *Session) startTool(ev leg.ModelEvent) {
+	if s.tools.pending[ev.CallID] {
+		return
+	}
+	if s.tools.running() >= maxTools {
+		s.modelSent(s.model.SendToolResult(ev.CallID, `{"error":"too many tools are running; wait for their results"}`))
+		return
+	}
+	s.tools.pending[ev.CallID] = true
+	call := tool.Call{
+		OrgID: s.cfg.Call.OrgID, ConversationID: s.cfg.Call.ID, AgentID: s.cfg.Agent.ID,
+		CallID: ev.CallID, Name: ev.Text, Arguments: json.RawMessage(ev.Arguments), Offered: s.cfg.Tools,
+	}
+	started := parley.ToolStartedData{CallID: ev.CallID, Name: ev.Text, Arguments: argumentsOnRecord(ev.Arguments)}
+	s.tools.wg.Go(func() {
+		ctx := s.tools.ctx
+		var res tool.Result
+		if err := s.rec.Intent(ctx, parley.EventToolStarted, started); err != nil {
+			res = tool.Result{Output: `{"error":"the tool was not run: its start could not be recorded"}`, Outcome: "error"}
+		} else {
+			res = s.cfg.RunTool(ctx, call)
+		}
+		s.tools.results <- toolResult{ev, res} // capacity maxTools: never blocks
+	})
+}
+
+// argumentsOnRecord keeps what is not JSON as a string: the record must stay readable.
+func argumentsOnRecord(args string) json.RawMessage {
+	if json.Valid([]byte(args)) {
+		return json.RawMessage(args)
+	}
+	quoted, _ := json.Marshal(args)
+	return quoted
+}
+
+// onToolResult gives a result to the model and asks it to go on when no other call is open.
+func (s *Session) onToolResult(r toolResult) {
+	delete(s.tools.pending, r.call.CallID)
+	s.rec.Fact(parley.EventToolCompleted, parley.ToolCompletedData{
+		CallID: r.call.CallID, Name: r.call.Text, Result: r.res.Output, Outcome: r.res.Outcome, Ms: r.res.Duration.Milliseconds(),
+	})
+	s.modelSent(s.model.SendToolResult(r.call.CallID, r.res.Output))
+	if s.tools.running() == 0 {
+		s.seq.want("")
+	}
+}
