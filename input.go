@@ -1,0 +1,349 @@
+package parley
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxInputDepth bounds the nesting of a request body. Our deepest documented body has 4 levels.
+const maxInputDepth = 32
+
+// Input reads the members of one JSON object that a client sent. Each reader method takes one member; Done
+// reports every problem at once, including members that nobody read. A member that is absent leaves its
+// destination alone. Not safe for concurrent use.
+type Input struct {
+	prefix   string
+	raw      map[string]json.RawMessage
+	read     map[string]bool
+	problems *[]FieldError
+}
+
+// ParseInput checks that body is exactly one JSON object in valid UTF-8, without duplicate member names,
+// without U+0000 in strings (PostgreSQL cannot store it) and not absurdly deep. Its errors are CodeInvalid.
+func ParseInput(body []byte) (*Input, error) {
+	if !utf8.Valid(body) {
+		return nil, Errorf(CodeInvalid, "The body is not valid UTF-8.")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := checkValue(dec, "", 0); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, Errorf(CodeInvalid, "The body has something after its JSON object. Send exactly one object.")
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(body, &raw); err != nil || raw == nil {
+		return nil, Errorf(CodeInvalid, "The body must be a JSON object.")
+	}
+	return newInput("", raw, new([]FieldError)), nil
+}
+
+func newInput(prefix string, raw map[string]json.RawMessage, problems *[]FieldError) *Input {
+	return &Input{prefix: prefix, raw: raw, read: map[string]bool{}, problems: problems}
+}
+
+// checkValue walks one JSON value. encoding/json silently takes the last of two equal names, which lets a
+// proxy and this server read the same body differently.
+func checkValue(dec *json.Decoder, path string, depth int) error {
+	tok, err := dec.Token()
+	if err != nil {
+		return malformed(err)
+	}
+	switch t := tok.(type) {
+	case string:
+		return checkText(t, path)
+	case json.Delim:
+		if depth == maxInputDepth {
+			return Errorf(CodeInvalid, "The body is nested more than %d levels deep.", maxInputDepth)
+		}
+		if t == '{' {
+			return checkObject(dec, path, depth+1)
+		}
+		return checkArray(dec, path, depth+1)
+	}
+	return nil
+}
+
+func checkObject(dec *json.Decoder, path string, depth int) error {
+	seen := map[string]bool{}
+	for dec.More() {
+		tok, err := dec.Token()
+		if err != nil {
+			return malformed(err)
+		}
+		name, _ := tok.(string)
+		at := join(path, name)
+		if seen[name] {
+			return Invalid([]FieldError{{at, "appears twice. Send each member once."}})
+		}
+		seen[name] = true
+		if err := checkText(name, path); err != nil {
+			return err
+		}
+		if err := checkValue(dec, at, depth); err != nil {
+			return err
+		}
+	}
+	return closing(dec)
+}
+
+func checkArray(dec *json.Decoder, path string, depth int) error {
+	for i := 0; dec.More(); i++ {
+		if err := checkValue(dec, path+"["+strconv.Itoa(i)+"]", depth); err != nil {
+			return err
+		}
+	}
+	return closing(dec)
+}
+
+func closing(dec *json.Decoder) error {
+	if _, err := dec.Token(); err != nil {
+		return malformed(err)
+	}
+	return nil
+}
+
+func checkText(s, path string) error {
+	if strings.ContainsRune(s, 0) {
+		return Invalid([]FieldError{{path, "must not contain the character U+0000."}})
+	}
+	return nil
+}
+
+func malformed(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return Errorf(CodeInvalid, "The body is not complete JSON. Send one JSON object.")
+	}
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return Errorf(CodeInvalid, "The body is not valid JSON near byte %d.", s.Offset)
+	}
+	return Errorf(CodeInvalid, "The body is not valid JSON.")
+}
+
+func join(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "." + name
+}
+
+// Has reports whether the member was sent, null included.
+func (in *Input) Has(name string) bool { _, ok := in.raw[name]; return ok }
+
+// Null reports whether the member was sent as null.
+func (in *Input) Null(name string) bool { return isNull(in.raw[name]) }
+
+func isNull(v json.RawMessage) bool { return string(v) == "null" }
+
+// Fail records a problem with a member.
+func (in *Input) Fail(name, message string) {
+	*in.problems = append(*in.problems, FieldError{join(in.prefix, name), message})
+}
+
+// take returns the member's value and marks it as known.
+func (in *Input) take(name string) (json.RawMessage, bool) {
+	in.read[name] = true
+	v, ok := in.raw[name]
+	return v, ok
+}
+
+// Required records a problem if the member is absent. The member must be read as well.
+func (in *Input) Required(name string) {
+	if !in.Has(name) {
+		in.Fail(name, "is required.")
+	}
+}
+
+// Text reads a string of lo to hi Unicode code points.
+func (in *Input) Text(name string, dst *string, lo, hi int) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	var s string
+	if isNull(raw) || json.Unmarshal(raw, &s) != nil {
+		in.Fail(name, "must be a string.")
+		return
+	}
+	if p := lengthProblem(s, lo, hi); p != "" {
+		in.Fail(name, p)
+		return
+	}
+	*dst = s
+}
+
+func lengthProblem(s string, lo, hi int) string {
+	n := utf8.RuneCountInString(s)
+	switch {
+	case n < lo && lo == 1, lo > 0 && strings.TrimSpace(s) == "":
+		return "must not be empty."
+	case n < lo:
+		return "must have at least " + strconv.Itoa(lo) + " characters, it has " + strconv.Itoa(n) + "."
+	case n > hi:
+		return "must have at most " + strconv.Itoa(hi) + " characters, it has " + strconv.Itoa(n) + "."
+	}
+	return ""
+}
+
+// Enum reads one of the given words.
+func (in *Input) Enum(name string, dst *string, words ...string) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	var s string
+	if isNull(raw) || json.Unmarshal(raw, &s) != nil || !slices.Contains(words, s) {
+		in.Fail(name, "must be "+oneOf(words)+".")
+		return
+	}
+	*dst = s
+}
+
+func oneOf(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return "one of " + strings.Join(words, ", ")
+}
+
+// Bool reads true or false.
+func (in *Input) Bool(name string, dst *bool) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	if isNull(raw) || json.Unmarshal(raw, dst) != nil {
+		in.Fail(name, "must be true or false.")
+	}
+}
+
+// Number reads a finite number from lo to hi.
+func (in *Input) Number(name string, dst *float64, lo, hi float64) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	var f float64
+	if isNull(raw) || json.Unmarshal(raw, &f) != nil || f < lo || f > hi {
+		in.Fail(name, "must be a number from "+number(lo)+" to "+number(hi)+".")
+		return
+	}
+	*dst = f
+}
+
+// Int reads an integer from lo to hi. 30, 30.0 and 3e1 are the same integer, as in JSON Schema.
+func (in *Input) Int(name string, dst *int, lo, hi int) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	var f float64
+	if isNull(raw) || json.Unmarshal(raw, &f) != nil || f != math.Trunc(f) || f < float64(lo) || f > float64(hi) {
+		in.Fail(name, "must be a whole number from "+strconv.Itoa(lo)+" to "+strconv.Itoa(hi)+".")
+		return
+	}
+	*dst = int(f)
+}
+
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// List reads a list of at most hi strings; check returns what is wrong with one of them, or "".
+// A repeated string counts once.
+func (in *Input) List(name string, dst *[]string, hi int, check func(string) string) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	var items []json.RawMessage
+	if isNull(raw) || json.Unmarshal(raw, &items) != nil {
+		in.Fail(name, "must be a list of strings.")
+		return
+	}
+	if len(items) > hi {
+		in.Fail(name, "must have at most "+strconv.Itoa(hi)+" entries, it has "+strconv.Itoa(len(items))+".")
+		return
+	}
+	list := make([]string, 0, len(items))
+	before := len(*in.problems)
+	for i, item := range items {
+		var s string
+		at := name + "[" + strconv.Itoa(i) + "]"
+		if isNull(item) || json.Unmarshal(item, &s) != nil {
+			in.Fail(at, "must be a string.")
+			continue
+		}
+		if p := check(s); p != "" {
+			in.Fail(at, p)
+			continue
+		}
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	if len(*in.problems) == before {
+		*dst = list
+	}
+}
+
+// TextMap reads an object of at most hi strings.
+func (in *Input) TextMap(name string, dst *map[string]string, hi int) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	var m map[string]*string
+	if isNull(raw) || json.Unmarshal(raw, &m) != nil || len(m) > hi {
+		in.Fail(name, "must be an object of at most "+strconv.Itoa(hi)+" strings.")
+		return
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		if v == nil {
+			in.Fail(name+"."+k, "must be a string.")
+			return
+		}
+		out[k] = *v
+	}
+	*dst = out
+}
+
+// Object reads a nested object, whose problems are reported under name; nil when absent or not an object.
+func (in *Input) Object(name string) *Input {
+	raw, ok := in.take(name)
+	if !ok {
+		return nil
+	}
+	var m map[string]json.RawMessage
+	if isNull(raw) || json.Unmarshal(raw, &m) != nil {
+		in.Fail(name, "must be an object.")
+		return nil
+	}
+	return newInput(join(in.prefix, name), m, in.problems)
+}
+
+// skip marks a member as known without reading it.
+func (in *Input) skip(name string) { in.read[name] = true }
+
+// unknown records every member that no reader asked for.
+func (in *Input) unknown() {
+	for _, name := range slices.Sorted(maps.Keys(in.raw)) {
+		if !in.read[name] {
+			in.Fail(name, "is not a known field. Remove it.")
+		}
+	}
+}
+
+// Done records unknown members and returns all problems as one CodeInvalid error, or nil.
+func (in *Input) Done() error {
+	in.unknown()
+	return Invalid(*in.problems)
+}

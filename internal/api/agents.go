@@ -1,0 +1,155 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"parley"
+	"parley/internal/store"
+)
+
+// Pagination says where a page stands in its list.
+type Pagination struct {
+	Limit   int  `json:"limit"`
+	Offset  int  `json:"offset"`
+	Total   int  `json:"total" doc:"Exact."`
+	HasMore bool `json:"hasMore"`
+}
+
+func page(limit, offset, shown, total int) Pagination {
+	return Pagination{Limit: limit, Offset: offset, Total: total, HasMore: offset+shown < total}
+}
+
+// AgentPath names an agent.
+type AgentPath struct {
+	AgentID string `path:"agentId" doc:"The agent's id."`
+}
+
+type agentUpdate struct {
+	AgentPath
+	jsonBody
+}
+
+type agentQuery struct {
+	Type           string `query:"type" enum:"voice,chat"`
+	Status         string `query:"status" enum:"active,inactive,training,deployed"`
+	Search         string `query:"search" maxLength:"255" doc:"Part of the name; case does not matter."`
+	IncludeDeleted bool   `query:"includeDeleted" doc:"Also list deleted agents."`
+	Sort           string `query:"sort" enum:"createdAt,updatedAt,name" default:"createdAt"`
+	Order          string `query:"order" enum:"asc,desc" default:"desc"`
+	Limit          int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
+	Offset         int    `query:"offset" minimum:"0" default:"0"`
+}
+
+// AgentList is a page of agents.
+type AgentList struct {
+	Agents     []Agent    `json:"agents" nullable:"false"`
+	Pagination Pagination `json:"pagination"`
+}
+
+// Deleted confirms a deletion.
+type Deleted struct {
+	ID      string `json:"id" format:"uuid"`
+	Deleted bool   `json:"deleted" enum:"true"`
+}
+
+func (a *API) agentOperations() {
+	const path, one = "/api/v1/agents", "/api/v1/agents/{agentId}"
+	example := map[string]any{"name": "Customer Support Agent", "type": "voice", "instructions": "You are a helpful customer support agent.",
+		"config": map[string]any{"voice": "sage", "speed": 1.0, "interruptionThreshold": 0.5}, "toolIds": []string{"current_time"}}
+	route(a, operation{method: http.MethodGet, path: path, id: "listAgents", tag: "Agents", scope: parley.ScopeAgentsRead,
+		summary: "List agents", refusals: []int{400}}, a.listAgents)
+	route(a, operation{method: http.MethodPost, path: path, id: "createAgent", tag: "Agents", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
+		summary: "Create an agent", body: a.agentBody(true), example: example, refusals: []int{409}}, a.createAgent)
+	route(a, operation{method: http.MethodGet, path: one, id: "getAgent", tag: "Agents", scope: parley.ScopeAgentsRead,
+		summary: "Get an agent", refusals: []int{404}}, a.getAgent)
+	route(a, operation{method: http.MethodPatch, path: one, id: "updateAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+		summary: "Update an agent", description: "Absent members keep their value.", body: a.agentBody(false),
+		example: map[string]any{"status": "inactive", "config": map[string]any{"speed": 1.2, "greeting": nil}}, refusals: []int{404, 409}}, a.updateAgent)
+	route(a, operation{method: http.MethodDelete, path: one, id: "deleteAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+		summary: "Delete an agent", description: "It leaves lists and releases its numbers; its conversations stay readable.", refusals: []int{404}}, a.deleteAgent)
+	route(a, operation{method: http.MethodPost, path: one + "/restore", id: "restoreAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+		summary: "Restore a deleted agent", description: "It comes back as inactive, without phone numbers.", refusals: []int{404, 409}}, a.restoreAgent)
+}
+
+func (a *API) listAgents(ctx context.Context, orgID string, in *agentQuery) (reply[AgentList], error) {
+	agents, total, err := a.opt.Store.ListAgents(ctx, orgID, parley.AgentFilter{
+		Type: parley.AgentType(in.Type), Status: parley.AgentStatus(in.Status), Search: in.Search, IncludeDeleted: in.IncludeDeleted,
+		Sort: in.Sort, Ascending: in.Order == "asc", Limit: in.Limit, Offset: in.Offset,
+	})
+	if err != nil {
+		return refuse[AgentList](err)
+	}
+	list := AgentList{Agents: make([]Agent, len(agents)), Pagination: page(in.Limit, in.Offset, len(agents), total)}
+	for i, g := range agents {
+		list.Agents[i] = a.agentView(g)
+	}
+	return data(list)
+}
+
+func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (reply[Agent], error) {
+	fields, err := in.fields()
+	if err != nil {
+		return refuse[Agent](err)
+	}
+	agent, warnings, err := parley.NewAgent(orgID, fields, a.instant())
+	if err != nil {
+		return refuse[Agent](err)
+	}
+	err = a.write(ctx, func(tx *store.Tx) error { return tx.CreateAgent(ctx, orgID, agent) })
+	return reply[Agent]{data: a.agentView(agent), warnings: warnings}, err
+}
+
+func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
+	if err := notFoundID(in.AgentID, "Agent"); err != nil {
+		return refuse[Agent](err)
+	}
+	agent, err := a.opt.Store.FindAgent(ctx, orgID, in.AgentID)
+	return reply[Agent]{data: a.agentView(agent)}, err
+}
+
+func (a *API) updateAgent(ctx context.Context, orgID string, in *agentUpdate) (reply[UpdatedAgent], error) {
+	if err := notFoundID(in.AgentID, "Agent"); err != nil {
+		return refuse[UpdatedAgent](err)
+	}
+	var agent parley.Agent
+	var warnings []string
+	err := a.write(ctx, func(tx *store.Tx) error {
+		before, err := tx.FindAgent(ctx, orgID, in.AgentID)
+		if err != nil {
+			return err
+		}
+		fields, err := in.fields() // inside, because a transaction may run twice and a reader is used up
+		if err != nil {
+			return err
+		}
+		if agent, warnings, err = before.Apply(fields, a.instant()); err != nil {
+			return err
+		}
+		return tx.UpdateAgent(ctx, orgID, agent)
+	})
+	if err != nil {
+		return refuse[UpdatedAgent](err)
+	}
+	return reply[UpdatedAgent]{data: UpdatedAgent{Agent: a.agentView(agent), Updated: true}, message: "Agent updated successfully", warnings: warnings}, nil
+}
+
+func (a *API) deleteAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Deleted], error) {
+	if err := notFoundID(in.AgentID, "Agent"); err != nil {
+		return refuse[Deleted](err)
+	}
+	err := a.write(ctx, func(tx *store.Tx) error { return tx.DeleteAgent(ctx, orgID, in.AgentID, a.instant()) })
+	return reply[Deleted]{data: Deleted{ID: in.AgentID, Deleted: true}, message: "Agent deleted successfully"}, err
+}
+
+func (a *API) restoreAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
+	if err := notFoundID(in.AgentID, "Agent"); err != nil {
+		return refuse[Agent](err)
+	}
+	var agent parley.Agent
+	err := a.write(ctx, func(tx *store.Tx) (err error) {
+		agent, err = tx.RestoreAgent(ctx, orgID, in.AgentID, a.instant())
+		return err
+	})
+	return reply[Agent]{data: a.agentView(agent), message: "Agent restored successfully"}, err
+}

@@ -1,0 +1,90 @@
+// Package api is the REST API under /api/v1: its operations, their wire forms and the OpenAPI document that
+// is generated from them.
+//
+// Operations validate through the root package, read and write through store, and leave envelopes and errors
+// to one place each (operation.go, respond). No SQL, no provider protocol and no rule of a call or chat here.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"parley/internal/auth"
+	"parley/internal/respond"
+	"parley/internal/store"
+)
+
+// Options are what the operations need. Store, Auth and Logger must be set to serve; a document needs none.
+type Options struct {
+	Store     *store.Store
+	Auth      *auth.Authenticator
+	Logger    *slog.Logger
+	PublicURL string // origin without a final slash, for embed codes
+	Version   string
+
+	// NewTestCall and SignTestCall sign for the simulated phone.
+	NewTestCall  func(ctx context.Context, orgID, agentID, to string) (TestCall, error)
+	SignTestCall func(ctx context.Context, orgID, id, url string, form map[string]string) (string, error)
+}
+
+// API is the mounted operations. Safe for concurrent use.
+type API struct {
+	opt Options
+	mux *http.ServeMux
+	api huma.API
+	now func() time.Time
+}
+
+// New mounts every operation.
+func New(opt Options) *API {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now}
+	a.api = humago.New(a.mux, configuration(opt.Version))
+	a.operations()
+	a.finishDocument()
+	a.mountDocument()
+	return a
+}
+
+// operations is the list of everything that the API can do.
+func (a *API) operations() {
+	a.agentOperations()
+	a.conversationOperations()
+	a.testCallOperations()
+	a.keyOperations()
+	a.organizationOperations()
+}
+
+// Mux is the operations' own route table, for the server to mount: it must see patterns to answer unknown
+// routes in the envelope.
+func (a *API) Mux() *http.ServeMux { return a.mux }
+
+// write runs fn in one transaction.
+func (a *API) write(ctx context.Context, fn func(tx *store.Tx) error) error {
+	return a.opt.Store.Write(ctx, fn)
+}
+
+// instant is the present with the precision that the databases keep.
+func (a *API) instant() time.Time { return a.now().UTC().Truncate(time.Microsecond) }
+
+// The huma hooks are package globals; they are set once, before any API exists.
+func init() {
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return humaProblem(context.Background(), status, message, errs)
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		if ctx == nil {
+			return humaProblem(context.Background(), status, message, errs)
+		}
+		return humaProblem(ctx.Context(), status, message, errs)
+	}
+}
+
+var _ huma.StatusError = (*respond.Problem)(nil)

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"parley"
+	"parley/internal/respond"
+)
+
+const overview = `Agents that answer phone calls and website chats, their conversations, and the keys to them.
+
+Success is ` + "`{\"success\":true,\"data\":…}`" + `; every error is ` + "`{\"success\":false,\"error\":{\"message\",\"code\",\"type\"}}`" + ` with the HTTP status as code.
+Every answer carries X-Request-Id.`
+
+// configuration is huma's, without its documentation pages (they load from a CDN) and its $schema members.
+func configuration(version string) huma.Config {
+	c := huma.DefaultConfig("Parley API", version)
+	c.Info.Description = overview
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil
+	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat}
+	c.DefaultFormat = "application/json"
+	c.Servers = []*huma.Server{{URL: "/", Description: "The server that serves this document."}}
+	c.Tags = []*huma.Tag{
+		{Name: "Agents", Description: "Assistants for calls and chats."},
+		{Name: "Conversations", Description: "What was said and what happened, read from the event log."},
+		{Name: "Chat", Description: "Sending a message to a chat agent."},
+		{Name: "Test calls", Description: "Ready-signed requests for the simulated phone."},
+		{Name: "API keys", Description: "Keys of the organization."},
+		{Name: "Organization", Description: "The organization that the key belongs to."},
+	}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"apiKey": {Type: "apiKey", In: "header", Name: "x-api-key"},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "The same API key."},
+	}
+	c.Security = []map[string][]string{{"apiKey": {}}, {"bearer": {}}}
+	return c
+}
+
+// refusalNames name the shared answers in the document.
+var refusalNames = map[int]string{
+	http.StatusBadRequest:            "BadRequest",
+	http.StatusUnauthorized:          "Unauthorized",
+	http.StatusForbidden:             "Forbidden",
+	http.StatusNotFound:              "NotFound",
+	http.StatusRequestTimeout:        "RequestTimeout",
+	http.StatusConflict:              "Conflict",
+	http.StatusRequestEntityTooLarge: "TooLarge",
+	http.StatusUnsupportedMediaType:  "UnsupportedMediaType",
+	http.StatusInternalServerError:   "InternalError",
+	http.StatusServiceUnavailable:    "Unavailable",
+}
+
+// refusals are the documented errors of an operation.
+func (a *API) refusals(o operation) map[string]*huma.Response {
+	codes := append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, o.refusals...)
+	if o.body != nil {
+		codes = append(codes, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	out := map[string]*huma.Response{}
+	for _, code := range codes {
+		name, ok := refusalNames[code]
+		if !ok {
+			panic(fmt.Sprintf("api: operation %s answers %d, which has no shared answer", o.id, code))
+		}
+		out[strconv.Itoa(code)] = &huma.Response{Ref: "#/components/responses/" + name}
+	}
+	return out
+}
+
+// finishDocument adds what concerns every operation: the shared errors and the request id.
+func (a *API) finishDocument() {
+	doc := a.api.OpenAPI()
+	problem := doc.Components.Schemas.Schema(reflect.TypeFor[respond.Problem](), true, "Problem")
+	id := &huma.Param{Description: "The request's id.", Schema: &huma.Schema{Type: "string", Format: "uuid"}}
+	doc.Components.Headers = map[string]*huma.Header{"RequestId": id}
+	ref := map[string]*huma.Param{"X-Request-Id": {Ref: "#/components/headers/RequestId"}}
+	doc.Components.Responses = map[string]*huma.Response{}
+	for code, name := range refusalNames {
+		doc.Components.Responses[name] = &huma.Response{
+			Description: http.StatusText(code), Headers: ref,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: problem}},
+		}
+	}
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete, item.Put} {
+			if op == nil {
+				continue
+			}
+			for _, r := range op.Responses {
+				if r.Ref == "" {
+					r.Headers = ref
+				}
+			}
+		}
+	}
+}
+
+// YAML is the OpenAPI 3.1 document.
+func (a *API) YAML() ([]byte, error) {
+	b, err := a.api.OpenAPI().YAML()
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	return b, nil
+}
+
+// JSON is the OpenAPI 3.1 document.
+func (a *API) JSON() ([]byte, error) {
+	b, err := a.api.OpenAPI().MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	return b, nil
+}
+
+// mountDocument serves the document as it is, without a key: it is the same for everybody.
+func (a *API) mountDocument() {
+	serve := func(pattern, media string, make func() ([]byte, error)) {
+		body, err := make()
+		if err != nil {
+			panic(err) // the document is made of constants: a failure is a programming error
+		}
+		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", media)
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			_, _ = w.Write(body)
+		})
+	}
+	serve("GET /openapi.yaml", "application/yaml", a.YAML)
+	serve("GET /openapi.json", "application/json", a.JSON)
+}
+
+// schemaOf registers a type and returns a reference to it.
+func (a *API) schemaOf(t reflect.Type) *huma.Schema {
+	return a.api.OpenAPI().Components.Schemas.Schema(t, true, "")
+}
+
+// inline returns a type's schema itself.
+func (a *API) inline(t reflect.Type) *huma.Schema {
+	s := a.schemaOf(t)
+	if s.Ref != "" {
+		return a.api.OpenAPI().Components.Schemas.SchemaFromRef(s.Ref)
+	}
+	return s
+}
+
+func headersOf(ctx huma.Context) http.Header {
+	r, _ := unwrap(ctx)
+	return r.Header
+}
+
+// unwrap reaches the request and writer, whose request has the context as it was before huma's middleware.
+func unwrap(ctx huma.Context) (*http.Request, http.ResponseWriter) { return humago.Unwrap(ctx) }
+
+// notFoundID answers an id in a path that is no UUID like an unknown one.
+func notFoundID(id, what string) error {
+	if parley.IsID(id) {
+		return nil
+	}
+	return parley.Errorf(parley.CodeNotFound, "%s not found", what)
+}

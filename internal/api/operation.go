@@ -1,0 +1,197 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"parley"
+	"parley/internal/auth"
+	"parley/internal/respond"
+)
+
+// maxBody bounds a request body: 1 MiB. huma refuses a body that reaches its limit, hence the one.
+const maxBody = 1<<20 + 1
+
+// scopeAny is for operations that any live key may ask for.
+const scopeAny = "any"
+
+// operation describes one route. Its scope is required: route panics without one, so a test that builds the
+// API finds a forgotten one.
+type operation struct {
+	method, path string
+	id, tag      string
+	summary      string
+	description  string
+	scope        string
+	status       int          // of success; 0 = 200
+	body         *huma.Schema // of the request; nil = none
+	example      any          // of the request
+	refusals     []int        // statuses beside 401, 403, 429 and 500
+}
+
+// success is the envelope of every good answer.
+type success[T any] struct {
+	Success  bool     `json:"success" enum:"true"`
+	Data     T        `json:"data"`
+	Message  string   `json:"message,omitempty" doc:"What was done, for people."`
+	Warnings []string `json:"warnings,omitempty" doc:"What was accepted but adjusted or ignored."`
+}
+
+// output is what huma writes.
+type output[T any] struct {
+	Body success[T]
+}
+
+// jsonBody is embedded in the input of every operation with a body, which is decoded strictly by fields.
+type jsonBody struct {
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (b *jsonBody) fields() (*parley.Input, error) { return parley.ParseInput(b.RawBody) }
+
+// reply is what an operation answers.
+type reply[T any] struct {
+	data     T
+	message  string
+	warnings []string
+}
+
+func data[T any](v T) (reply[T], error) { return reply[T]{data: v}, nil }
+
+func refuse[T any](err error) (reply[T], error) { return reply[T]{}, err }
+
+// route mounts an operation whose answer is JSON in the envelope. The organization is the caller's.
+func route[I, T any](a *API, o operation, handle func(ctx context.Context, orgID string, in *I) (reply[T], error)) {
+	op := a.describe(o)
+	huma.Register(a.api, op, func(ctx context.Context, in *I) (*output[T], error) {
+		r, err := handle(ctx, auth.Principal(ctx).OrgID, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return &output[T]{Body: success[T]{Success: true, Data: r.data, Message: r.message, Warnings: r.warnings}}, nil
+	})
+	documentBody(op, o)
+}
+
+// problem turns an operation's error into the envelope and logs what the client does not see.
+func (a *API) problem(ctx context.Context, err error) *respond.Problem {
+	p := respond.NewProblem(ctx, err)
+	respond.Log(ctx, a.opt.Logger, p)
+	return p
+}
+
+// describe makes the huma operation with its chain of middleware, outermost first. Rate limits stand between
+// authentication, which names the organization, and everything that costs.
+func (a *API) describe(o operation) huma.Operation {
+	if o.scope == "" {
+		panic("api: operation " + o.id + " names no scope")
+	}
+	op := huma.Operation{
+		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag},
+		Summary: o.summary, Description: strings.TrimSpace(o.description + "\n\n" + scopeNote(o.scope)),
+		DefaultStatus: o.status, MaxBodyBytes: maxBody,
+		Responses:   a.refusals(o),
+		Middlewares: huma.Middlewares{a.authenticate(o.scope)},
+	}
+	if o.body != nil {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		op.Middlewares = append(op.Middlewares, a.requireJSON)
+	}
+	return op
+}
+
+func scopeNote(scope string) string {
+	if scope == scopeAny {
+		return "Any API key may ask."
+	}
+	return "Needs the scope `" + scope + "`."
+}
+
+// documentBody puts the real schema where huma documented raw bytes.
+func documentBody(op huma.Operation, o operation) {
+	if op.RequestBody != nil {
+		op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: o.body, Example: o.example}}
+	}
+}
+
+// authenticate puts the principal into the context, or answers 401, or 403 when it lacks the scope.
+func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		ctx.SetHeader("Cache-Control", "no-store")
+		ctx.SetHeader("X-Content-Type-Options", "nosniff")
+		p, err := a.opt.Auth.Authenticate(ctx.Context(), headersOf(ctx))
+		if err == nil && scope != scopeAny {
+			err = auth.Allow(p, scope)
+		}
+		if err != nil {
+			if parley.ErrorCode(err) == parley.CodeUnauthorized {
+				ctx.SetHeader("WWW-Authenticate", `Bearer realm="parley"`)
+			}
+			a.writeError(ctx, err)
+			return
+		}
+		next(huma.WithContext(ctx, auth.WithPrincipal(ctx.Context(), p)))
+	}
+}
+
+// requireJSON refuses bodies that say they are something else.
+func (a *API) requireJSON(ctx huma.Context, next func(huma.Context)) {
+	media, _, _ := strings.Cut(strings.ToLower(ctx.Header("Content-Type")), ";")
+	media = strings.TrimSpace(media)
+	if media != "" && media != "application/json" && !(strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
+		a.writeError(ctx, respond.WithStatus(
+			parley.Errorf(parley.CodeInvalid, "The body must be JSON. Send it with Content-Type: application/json."), http.StatusUnsupportedMediaType))
+		return
+	}
+	if enc := ctx.Header("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		a.writeError(ctx, respond.WithStatus(
+			parley.Errorf(parley.CodeInvalid, "Compressed bodies are not accepted. Send plain JSON."), http.StatusUnsupportedMediaType))
+		return
+	}
+	next(ctx)
+}
+
+// writeError answers from a middleware.
+func (a *API) writeError(ctx huma.Context, err error) {
+	r, w := unwrap(ctx)
+	respond.Error(w, r.WithContext(ctx.Context()), a.opt.Logger, err)
+}
+
+// humaProblem turns huma's own refusals (parameters, body size, time-outs) into the envelope.
+func humaProblem(ctx context.Context, status int, message string, errs []error) *respond.Problem {
+	switch {
+	case status == http.StatusRequestEntityTooLarge:
+		return respond.NewProblem(ctx, respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body is larger than 1 MiB. Send less."), status))
+	case status == http.StatusRequestTimeout:
+		return respond.NewProblem(ctx, respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body did not arrive in time."), status))
+	case status >= http.StatusInternalServerError:
+		return respond.NewProblem(ctx, errors.Join(errs...))
+	}
+	var details []parley.FieldError
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if errors.As(err, &d) {
+			details = append(details, fieldError(d.ErrorDetail()))
+		}
+	}
+	if err := parley.Invalid(details); err != nil {
+		return respond.NewProblem(ctx, err)
+	}
+	if message == "request body is required" {
+		message = "The body is empty. Send a JSON object."
+	}
+	return respond.NewProblem(ctx, parley.Errorf(parley.CodeInvalid, "%s", message))
+}
+
+// fieldError names a parameter as the client wrote it: huma says "query.limit".
+func fieldError(d *huma.ErrorDetail) parley.FieldError {
+	field := d.Location
+	for _, where := range []string{"query.", "path.", "header.", "body."} {
+		field = strings.TrimPrefix(field, where)
+	}
+	return parley.FieldError{Field: field, Message: d.Message}
+}

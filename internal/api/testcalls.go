@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"parley"
+)
+
+// TestCall is one ready-signed webhook request of a simulated phone, usable once within 30 s.
+type TestCall struct {
+	ID        string            `json:"id" format:"uuid"`
+	URL       string            `json:"url" doc:"Where to POST the form; signed for the public URL."`
+	Form      map[string]string `json:"form"`
+	Signature string            `json:"signature" doc:"For the header X-Twilio-Signature."`
+}
+
+// Signature signs a later request of a test call.
+type Signature struct {
+	Signature string `json:"signature" doc:"For the header X-Twilio-Signature."`
+}
+
+type testCallSign struct {
+	ID string `path:"id" doc:"The test call's id."`
+	jsonBody
+}
+
+const (
+	maxAddress    = 255
+	maxURL        = 2_048
+	maxFormFields = 100
+)
+
+func (a *API) testCallOperations() {
+	text := func(limit int, doc string) *huma.Schema {
+		return &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(limit), Description: doc}
+	}
+	create := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{
+		"agentId": {Type: huma.TypeString, Format: "uuid", Description: "Call this agent directly."},
+		"to":      text(maxAddress, "Or dial this number of the organization, in E.164."),
+	}}
+	sign := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"url", "form"}, Properties: map[string]*huma.Schema{
+		"url":  text(maxURL, "An address of this server under its public URL."),
+		"form": {Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
+	}}
+	const path = "/api/v1/test-calls"
+	route(a, operation{method: http.MethodPost, path: path, id: "createTestCall", tag: "Test calls", scope: parley.ScopeCalls, status: http.StatusCreated,
+		summary: "Sign the first request of a test call", description: "Give either `agentId` or `to`.", body: create, refusals: []int{404, 409, 503}}, a.createTestCall)
+	route(a, operation{method: http.MethodPost, path: path + "/{id}/sign", id: "signTestCall", tag: "Test calls", scope: parley.ScopeCalls,
+		summary: "Sign a later request of a running test call", body: sign, refusals: []int{404, 409, 503}}, a.signTestCall)
+}
+
+func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (reply[TestCall], error) {
+	fields, err := in.fields()
+	if err != nil {
+		return refuse[TestCall](err)
+	}
+	var agentID, to string
+	fields.Text("agentId", &agentID, 1, maxAddress)
+	fields.Text("to", &to, 1, maxAddress)
+	if fields.Has("agentId") == fields.Has("to") {
+		fields.Fail("agentId", "or to must be given, not both.")
+	}
+	if err := fields.Done(); err != nil {
+		return refuse[TestCall](err)
+	}
+	if agentID != "" {
+		if err := notFoundID(agentID, "Agent"); err != nil {
+			return refuse[TestCall](err)
+		}
+	}
+	call, err := a.opt.NewTestCall(ctx, orgID, agentID, to)
+	return reply[TestCall]{data: call}, err
+}
+
+func (a *API) signTestCall(ctx context.Context, orgID string, in *testCallSign) (reply[Signature], error) {
+	if err := notFoundID(in.ID, "Test call"); err != nil {
+		return refuse[Signature](err)
+	}
+	fields, err := in.fields()
+	if err != nil {
+		return refuse[Signature](err)
+	}
+	var address string
+	form := map[string]string{}
+	fields.Required("url")
+	fields.Required("form")
+	fields.Text("url", &address, 1, maxURL)
+	fields.TextMap("form", &form, maxFormFields)
+	if u, err := url.Parse(address); err != nil || fields.Has("url") && u.Host == "" {
+		fields.Fail("url", "must be an absolute address.")
+	}
+	if err := fields.Done(); err != nil {
+		return refuse[Signature](err)
+	}
+	signature, err := a.opt.SignTestCall(ctx, orgID, in.ID, address, form)
+	return reply[Signature]{data: Signature{Signature: signature}}, err
+}

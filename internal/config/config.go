@@ -1,0 +1,234 @@
+// Package config turns flags and environment variables into one validated value.
+//
+// Its struct tags are the documentation that `parley serve --help` prints. Only cmd imports it: constructors
+// below take the fields they need.
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"parley/internal/auth"
+)
+
+// Data says where data lives; every command that touches data has these flags.
+type Data struct {
+	Dir           string `name:"data" env:"PARLEY_DATA" default:"./parley-data" placeholder:"DIR" help:"Folder of the SQLite file, the key ring and recordings. Made with mode 0700."`
+	DatabaseURL   string `name:"database-url" env:"PARLEY_DATABASE_URL" placeholder:"URL" help:"postgres://… to use PostgreSQL. Empty: SQLite in the data folder."`
+	SecretKeyFile string `name:"secret-key-file" env:"PARLEY_SECRET_KEY_FILE" placeholder:"FILE" help:"Key ring for sealing and tokens. Empty: secret.keys in the data folder. Must be given with PostgreSQL."`
+}
+
+// Database returns the SQLite file, or "" when PostgreSQL is used.
+func (d Data) Database() string {
+	if d.DatabaseURL != "" {
+		return ""
+	}
+	return d.File("parley.db")
+}
+
+// KeyFile returns the key ring's file.
+func (d Data) KeyFile() string {
+	if d.SecretKeyFile != "" {
+		return d.SecretKeyFile
+	}
+	return d.File("secret.keys")
+}
+
+// File returns the path of a file in the data folder.
+func (d Data) File(name string) string { return filepath.Join(d.Dir, name) }
+
+// Validate checks the data flags. The URL is never repeated: it may hold a password.
+func (d Data) Validate() error {
+	if d.Dir == "" {
+		return problem("PARLEY_DATA", "is empty", "name a folder such as ./parley-data")
+	}
+	if d.DatabaseURL == "" {
+		return nil
+	}
+	u, err := url.Parse(d.DatabaseURL)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return problem("PARLEY_DATABASE_URL", "is not a PostgreSQL address", "give postgres://user:password@host:5432/database, or leave it empty for SQLite")
+	}
+	if d.SecretKeyFile == "" {
+		return problem("PARLEY_SECRET_KEY_FILE", "is missing", "with PostgreSQL name the key ring's file; every node needs the same one")
+	}
+	return nil
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `name:"log" env:"PARLEY_LOG" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
+	Format string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORMAT" help:"Log format on standard error: text or json."`
+}
+
+// Serve is the configuration of `parley serve`.
+type Serve struct {
+	Data `embed:""`
+	Log  `embed:""`
+
+	Listen       string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Listen address. Port 0 takes a free one."`
+	PublicURL    string        `name:"public-url" env:"PARLEY_PUBLIC_URL" placeholder:"URL" help:"Public origin for TwiML, embed code and Twilio signatures. Empty: http:// and the listen address. https gives wss, http gives ws."`
+	BootstrapKey string        `name:"bootstrap-key" env:"PARLEY_BOOTSTRAP_KEY" placeholder:"KEY" help:"First API key of the default organization when no key exists: 24 to 200 printable ASCII characters without spaces."`
+	Drain        time.Duration `name:"drain" env:"PARLEY_DRAIN" default:"30s" help:"How long live calls may finish after SIGTERM. A second signal stops at once."`
+
+	OpenAIKey        string `name:"openai-api-key" env:"OPENAI_API_KEY" placeholder:"KEY" help:"Key of the model provider. Without it and OPENAI_BASE_URL the built-in simulated model answers."`
+	OpenAIBaseURL    string `name:"openai-base-url" env:"OPENAI_BASE_URL" placeholder:"URL" help:"OpenAI-compatible server (default: https://api.openai.com/v1)."`
+	TwilioAccountSID string `name:"twilio-account-sid" env:"TWILIO_ACCOUNT_SID" placeholder:"SID" help:"Twilio account of the default organization."`
+	TwilioAuthToken  string `name:"twilio-auth-token" env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"Its auth token, which signs Twilio's requests. Without it only the simulated phone can call."`
+	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" placeholder:"URL" help:"Twilio REST origin (tests, regions)."`
+
+	RateLimit      int    `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Default requests per minute per organization. Checked at start; not enforced by this version."`
+	MetricsToken   string `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
+	EgressAllow    string `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
+	TrustedProxies string `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" placeholder:"CIDRS" help:"CIDRs whose X-Forwarded-For counts, separated by commas."`
+}
+
+// DefaultOpenAIBaseURL is the provider's own address.
+const DefaultOpenAIBaseURL = "https://api.openai.com/v1"
+
+// Simulated reports whether the built-in model answers for organizations without a key of their own.
+func (s Serve) Simulated() bool { return s.OpenAIKey == "" && s.OpenAIBaseURL == "" }
+
+// Validate checks every value that can be checked without touching anything. kong calls it.
+func (s Serve) Validate() error {
+	checks := []func() error{s.Data.Validate, s.checkListen, s.checkOrigins, s.checkBootstrap, s.checkTwilio, s.checkNumbers, s.checkNetworks}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func problem(variable, what, remedy string) error {
+	return fmt.Errorf("%s %s: %s", variable, what, remedy)
+}
+
+func (s Serve) checkListen() error {
+	_, port, err := net.SplitHostPort(s.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return problem("PARLEY_LISTEN", fmt.Sprintf("is %q, which is no address", s.Listen), "give host:port such as 127.0.0.1:8080 or :8080")
+	}
+	return nil
+}
+
+func (s Serve) checkOrigins() error {
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || !isHTTP(u) || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return problem("PARLEY_PUBLIC_URL", "is not an origin", "give https://host or http://host:port without a path")
+		}
+	}
+	for name, value := range map[string]string{"OPENAI_BASE_URL": s.OpenAIBaseURL, "PARLEY_TWILIO_API_URL": s.TwilioAPIURL} {
+		if u, err := url.Parse(value); value != "" && (err != nil || !isHTTP(u) || u.RawQuery != "" || u.User != nil) {
+			return problem(name, "is not an http or https address", "give one such as https://api.example.com/v1")
+		}
+	}
+	return nil
+}
+
+func isHTTP(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" }
+
+func (s Serve) checkBootstrap() error {
+	k := s.BootstrapKey
+	if k == "" || auth.Printable(k) && len(k) >= auth.MinBootstrapKey && len(k) <= auth.MaxBootstrapKey {
+		return nil
+	}
+	return problem("PARLEY_BOOTSTRAP_KEY", "is not usable as a key", fmt.Sprintf("give %d to %d printable ASCII characters without spaces", auth.MinBootstrapKey, auth.MaxBootstrapKey))
+}
+
+func (s Serve) checkTwilio() error {
+	if (s.TwilioAccountSID == "") != (s.TwilioAuthToken == "") {
+		return problem("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN", "must be set together", "copy both from the Twilio console, or set neither")
+	}
+	if s.TwilioAccountSID != "" && !isSID(s.TwilioAccountSID) {
+		return problem("TWILIO_ACCOUNT_SID", "is not an account SID", "it begins with AC and has 34 characters")
+	}
+	return nil
+}
+
+func isSID(s string) bool {
+	return len(s) == 34 && strings.HasPrefix(s, "AC") && strings.Trim(s[2:], "0123456789abcdefABCDEF") == ""
+}
+
+func (s Serve) checkNumbers() error {
+	if s.RateLimit < 1 {
+		return problem("PARLEY_RATE_LIMIT", fmt.Sprintf("is %d", s.RateLimit), "give at least 1 request per minute")
+	}
+	if s.Drain < 0 {
+		return problem("PARLEY_DRAIN", "is negative", "give a duration such as 30s, or 0s to stop at once")
+	}
+	return nil
+}
+
+func (s Serve) checkNetworks() error {
+	if _, err := s.Proxies(); err != nil {
+		return err
+	}
+	for _, entry := range split(s.EgressAllow) {
+		_, errNet := parseNetwork(entry)
+		if host, port, err := net.SplitHostPort(entry); errNet != nil && (err != nil || host == "" || port == "") {
+			return problem("PARLEY_EGRESS_ALLOW", fmt.Sprintf("has the entry %q", entry), "give CIDRs such as 10.0.0.0/8 or host:port pairs, separated by commas")
+		}
+	}
+	return nil
+}
+
+// Proxies returns the networks whose X-Forwarded-For counts.
+func (s Serve) Proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, entry := range split(s.TrustedProxies) {
+		p, err := parseNetwork(entry)
+		if err != nil {
+			return nil, problem("PARLEY_TRUSTED_PROXIES", fmt.Sprintf("has the entry %q", entry), "give CIDRs such as 10.0.0.0/8, separated by commas")
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Prefix(a.BitLen())
+	}
+	return netip.ParsePrefix(s)
+}
+
+func split(list string) []string {
+	var out []string
+	for s := range strings.SplitSeq(list, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Origin returns the public origin without a final slash; listen is the address that was really taken.
+func (s Serve) Origin(listen net.Addr) string {
+	if s.PublicURL != "" {
+		return strings.TrimRight(s.PublicURL, "/")
+	}
+	host, port, err := net.SplitHostPort(listen.String())
+	if ip, perr := netip.ParseAddr(host); err == nil && perr == nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // an address that can be dialed, for a server that listens everywhere
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Notices are what the operator should know although the server starts.
+func (s Serve) Notices(origin string) []string {
+	if s.TwilioAuthToken != "" && !strings.HasPrefix(origin, "https://") {
+		return []string{"Twilio credentials are set, but PARLEY_PUBLIC_URL is not https: Twilio connects only to wss on port 443, so real calls will fail. Set PARLEY_PUBLIC_URL to your https address."}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"parley"
+	"parley/internal/respond"
+)
+
+// routes is the route table. A wrong method under a known path answers 405 with Allow, anything else 404,
+// both in the envelope (see unrouted).
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	api := unrouted(s.opt.API, s.opt.Logger)
+	mux.Handle("/api/v1/", api)
+	mux.Handle("/openapi.yaml", api)
+	mux.Handle("/openapi.json", api)
+	if s.opt.Twilio != nil {
+		mux.Handle("/twilio/", unrouted(s.opt.Twilio, s.opt.Logger))
+	}
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.Handle("GET /{$}", s.opt.Page)
+	mux.Handle("GET /static/", s.opt.Page)
+	return mux
+}
+
+// Handler is the whole server: the route table inside its middleware, outermost first.
+func (s *Server) Handler() http.Handler {
+	return s.requestID(s.observe(s.recoverPanic(unrouted(s.routes(), s.opt.Logger))))
+}
+
+// unrouted answers what a mux has no route for in the envelope, because http.ServeMux answers in plain text.
+// A handler that is no mux answers for itself.
+func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
+	mux, ok := h.(*http.ServeMux)
+	if !ok {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			setRoute(r.Context(), pattern)
+			mux.ServeHTTP(w, r)
+			return
+		}
+		var verdict capture
+		h.ServeHTTP(&verdict, r)
+		if verdict.status == http.StatusMethodNotAllowed {
+			allow := verdict.Header().Get("Allow")
+			w.Header().Set("Allow", allow)
+			err := parley.Errorf(parley.CodeInvalid, "%s is not allowed here. Use %s.", r.Method, strings.ReplaceAll(allow, ", ", " or "))
+			respond.Error(w, r, logger, respond.WithStatus(err, http.StatusMethodNotAllowed))
+			return
+		}
+		respond.Error(w, r, logger, parley.Errorf(parley.CodeNotFound, "There is nothing at this address"))
+	})
+}
+
+// capture keeps what http.ServeMux would have answered.
+type capture struct {
+	header http.Header
+	status int
+	bytes.Buffer
+}
+
+func (c *capture) Header() http.Header {
+	if c.header == nil {
+		c.header = http.Header{}
+	}
+	return c.header
+}
+
+func (c *capture) WriteHeader(status int) { c.status = status }

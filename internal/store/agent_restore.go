@@ -1,0 +1,25 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"parley"
+)
+
+// RestoreAgent brings a deleted agent back as inactive; its numbers stay released. An agent that is not
+// deleted is a conflict.
+func (tx *Tx) RestoreAgent(ctx context.Context, orgID, id string, at time.Time) (parley.Agent, error) {
+	const q = `UPDATE agent SET deleted_at = NULL, status = $4, updated_at = $3
+		WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL`
+	n, err := tx.q.exec(ctx, q, orgID, id, micros(at), string(parley.AgentInactive))
+	if err != nil {
+		return parley.Agent{}, fmt.Errorf("restoring agent: %w", err)
+	}
+	agent, err := tx.FindAgent(ctx, orgID, id)
+	if err == nil && n == 0 {
+		return parley.Agent{}, parley.Errorf(parley.CodeConflict, "This agent is not deleted")
+	}
+	return agent, err
+}
