@@ -1,0 +1,160 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"parley"
+	"parley/internal/log"
+	"parley/internal/openai"
+	"parley/internal/store"
+)
+
+// turn is a run at work. Its fields belong to its goroutine, except those that the keeper reads.
+type turn struct {
+	s        *Service
+	run      *Run
+	agent    parley.Agent
+	endpoint openai.ChatEndpoint
+	conv     parley.Conversation
+	created  bool   // this turn began the conversation
+	message  string // the visitor's
+	began    time.Time
+	accepted chan error // one value: nil once the message is on record
+
+	writer atomic.Pointer[log.Writer]
+	leased atomic.Bool // the run's row exists
+
+	tail     tail
+	budget   int // bytes of history
+	tools    []parley.Tool
+	messages []openai.ChatMessage // of this turn, after the history
+
+	events    []parley.Event // of this turn, for the summary
+	firstText time.Duration  // from the beginning to the first text out
+	firstByte time.Duration  // from the model's first request to its first sign
+	rounds    int
+	calls     int
+	same      map[string]int // identical calls
+	toolBytes int
+	answerID  string // item id of the last assistant message
+	result    Result
+}
+
+// begin checks a request, makes or finds the conversation, takes its lease, and starts the turn.
+func (s *Service) begin(ctx context.Context, orgID string, req Request) (t *turn, err error) {
+	if err := checkMessage(req.Message); err != nil {
+		return nil, err
+	}
+	t = &turn{s: s, message: req.Message, began: time.Now(), accepted: make(chan error, 1), same: map[string]int{}}
+	if err := s.enter(t); err != nil {
+		return nil, err
+	}
+	started := false
+	defer func() {
+		if !started {
+			s.release(t)
+		}
+	}()
+
+	if t.agent, err = s.findAgent(ctx, orgID, req); err != nil {
+		return nil, err
+	}
+	if t.endpoint, err = s.o.Endpoint(ctx, orgID); err != nil {
+		return nil, fmt.Errorf("finding the model provider: %w", err)
+	}
+	t.tools = s.o.Tools.Tools(ctx, orgID, t.agent.ToolIDs)
+	t.budget = historyBudget(t.agent.Model)
+
+	t.run = newRun(orgID, t.agent.ID, req.ConversationID)
+	t.run.Simulated = t.endpoint.Simulated
+	if err := s.take(ctx, t, req); err != nil {
+		return nil, err
+	}
+	t.leased.Store(true)
+	t.writer.Store(s.o.Log.Open(orgID, t.conv.ID, t.conv.Epoch, t.conv.LastSeq))
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	t.run.cancel = cancel
+	s.publish(t.run)
+	started = true
+	go t.work(work)
+	return t, nil
+}
+
+func checkMessage(text string) error {
+	switch n := utf8.RuneCountInString(text); {
+	case strings.TrimSpace(text) == "":
+		return parley.Invalid([]parley.FieldError{{Field: "message", Message: "must not be empty"}})
+	case n > MaxMessage:
+		return parley.Invalid([]parley.FieldError{{Field: "message", Message: fmt.Sprintf("must have at most %d characters, has %d", MaxMessage, n)}})
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return parley.Invalid([]parley.FieldError{{Field: "message", Message: "must be valid UTF-8 text without NUL"}})
+	}
+	return nil
+}
+
+func (s *Service) findAgent(ctx context.Context, orgID string, req Request) (parley.Agent, error) {
+	if !parley.IsID(req.AgentID) {
+		return parley.Agent{}, parley.Errorf(parley.CodeNotFound, "Agent not found")
+	}
+	a, err := s.o.Store.FindAgent(ctx, orgID, req.AgentID)
+	switch {
+	case err != nil:
+		return a, err
+	case a.Type != parley.AgentChat:
+		return a, parley.Errorf(parley.CodeInvalid, "This is a %s agent: only chat agents take messages", a.Type)
+	case !a.Status.Answers() && !req.Test:
+		return a, parley.Errorf(parley.CodeUnavailable, "The agent does not answer: its status is %s", a.Status)
+	}
+	return a, nil
+}
+
+// take makes or finds the conversation and takes its lease, in one transaction: a conversation has one run at
+// a time, and its epoch shuts out whoever held it before.
+func (s *Service) take(ctx context.Context, t *turn, req Request) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	orgID := t.run.OrgID
+	return s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		t.created = req.ConversationID == ""
+		if t.created {
+			t.conv = parley.Conversation{
+				ID: parley.NewID(), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
+				Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound",
+				StartedAt: t.began.UTC(), Simulated: t.endpoint.Simulated, Test: req.Test,
+			}
+			err = tx.CreateConversation(ctx, orgID, t.conv)
+		} else {
+			t.conv, err = findConversation(ctx, tx, orgID, req)
+		}
+		if err != nil {
+			return err
+		}
+		t.run.ConversationID = t.conv.ID
+		err = tx.CreateRun(ctx, orgID, store.Run{
+			ID: t.run.ID, ConversationID: t.conv.ID, Owner: s.o.Owner, LeaseUntil: time.Now().Add(s.o.Lease),
+		})
+		if err != nil {
+			return err
+		}
+		t.conv.Epoch, t.conv.LastSeq, err = tx.RaiseEpoch(ctx, orgID, t.conv.ID)
+		return err
+	})
+}
+
+// findConversation finds a chat of the agent; any other conversation does not exist for this request.
+func findConversation(ctx context.Context, tx *store.Tx, orgID string, req Request) (parley.Conversation, error) {
+	unknown := parley.Errorf(parley.CodeNotFound, "Conversation not found")
+	if !parley.IsID(req.ConversationID) {
+		return parley.Conversation{}, unknown
+	}
+	c, err := tx.FindConversation(ctx, orgID, req.ConversationID)
+	if err == nil && (c.AgentID != req.AgentID || c.Channel != parley.ChannelChat) {
+		return parley.Conversation{}, unknown
+	}
+	return c, err
+}

@@ -1,0 +1,206 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"parley"
+	"parley/internal/log"
+	"parley/internal/openai"
+	"parley/internal/store"
+	"parley/internal/tool"
+)
+
+// Options of a Service. Store, Log, Model, Tools, Endpoint and Owner are required; the others have defaults.
+type Options struct {
+	Store *store.Store
+	Log   *log.Log
+	Model Model
+	Tools *tool.Runner
+	// Endpoint says which provider, and whose account, serves an organization.
+	Endpoint func(ctx context.Context, orgID string) (openai.ChatEndpoint, error)
+	// Owner is the id of this process; it marks the runs that it holds.
+	Owner  string
+	Logger *slog.Logger
+
+	Deadline time.Duration // of one turn; 2 min
+	Lease    time.Duration // a run that is not renewed for this long counts as lost; 30 s
+	MaxRuns  int           // at once in this process; 5,000
+	Keep     time.Duration // how long an ended run can still be followed; 1 h
+}
+
+// Bounds of a turn.
+const (
+	MaxMessage    = 32_000 // code points of a visitor's message
+	maxRounds     = 8      // requests to the model
+	maxCalls      = 20     // tool calls
+	maxSameCall   = 3      // identical tool calls
+	parallelCalls = 8
+	maxToolBytes  = 128 << 10 // of tool output that the model sees in one turn
+	recordTime    = 10 * time.Second
+	keepBytes     = 32 << 20 // of ended runs in memory
+)
+
+// Why a run is canceled.
+var (
+	errStopped  = errors.New("the visitor stopped the run")
+	errClosing  = errors.New("the server is stopping")
+	errLost     = errors.New("the run was taken over by another process")
+	errDeadline = errors.New("the run took too long")
+)
+
+// Service runs chat turns. It is safe for concurrent use.
+type Service struct {
+	o     Options
+	log   *slog.Logger
+	stop  chan struct{} // ends the keeper
+	ended chan struct{} // the keeper has ended
+
+	mu      sync.Mutex
+	closing bool
+	active  map[*turn]struct{}
+	runs    map[string]*Run // active and kept, by id
+	kept    []*Run          // ended, oldest first
+	bytes   int             // of kept
+	wg      sync.WaitGroup  // active turns
+}
+
+// New makes a Service and starts its keeper, which renews leases and forgets old runs. Close ends it.
+func New(o Options) *Service {
+	if o.Deadline <= 0 {
+		o.Deadline = 2 * time.Minute
+	}
+	if o.Lease <= 0 {
+		o.Lease = 30 * time.Second
+	}
+	if o.MaxRuns <= 0 {
+		o.MaxRuns = 5000
+	}
+	if o.Keep <= 0 {
+		o.Keep = time.Hour
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{
+		o: o, log: o.Logger, stop: make(chan struct{}), ended: make(chan struct{}),
+		active: map[*turn]struct{}{}, runs: map[string]*Run{},
+	}
+	go s.keep()
+	return s
+}
+
+// Request is a visitor's message.
+type Request struct {
+	AgentID        string
+	ConversationID string // "" begins a conversation
+	Message        string
+	Test           bool // works whatever the agent's status, and marks a new conversation
+}
+
+// Start accepts a message and begins its run; it returns once the message is on record. The run does not end
+// with ctx: a message that was accepted is answered, listened to or not.
+//
+// Errors: invalid_request (empty or too long message, voice agent), not_found (agent, conversation),
+// unavailable (the agent does not answer), conflict (the conversation is still answering), rate_limited (this
+// process is full).
+func (s *Service) Start(ctx context.Context, orgID string, req Request) (*Run, error) {
+	t, err := s.begin(ctx, orgID, req)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case err := <-t.accepted:
+		if err != nil {
+			return nil, err
+		}
+		return t.run, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Find returns a run that is active or ended less than an hour ago in this process.
+func (s *Service) Find(orgID, runID string) (*Run, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.runs[runID]
+	if !ok || r.OrgID != orgID {
+		return nil, false
+	}
+	return r, true
+}
+
+// Active is how many runs are under way.
+func (s *Service) Active() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.active)
+}
+
+// Close refuses new runs, lets those under way end until ctx ends, cancels the rest and waits until they are
+// on record as failed. Everybody who follows them sees run.completed.
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.closing
+	s.closing = true
+	s.mu.Unlock()
+
+	idle := make(chan struct{})
+	go func() { s.wg.Wait(); close(idle) }() // ends with the last turn, which its deadline bounds
+	var err error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		err = ctx.Err()
+		s.mu.Lock()
+		for t := range s.active {
+			t.run.cancel(errClosing)
+		}
+		s.mu.Unlock()
+		<-idle // a canceled turn only records its end: at most recordTime
+	}
+	if first {
+		close(s.stop)
+	}
+	<-s.ended
+	return err
+}
+
+// enter reserves a place for a turn.
+func (s *Service) enter(t *turn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return parley.Errorf(parley.CodeUnavailable, "The server is restarting: please try again in a moment")
+	case len(s.active) >= s.o.MaxRuns || s.o.Log.Backlogged():
+		return parley.Errorf(parley.CodeRateLimited, "The server is busy: please try again in a moment")
+	}
+	s.active[t] = struct{}{}
+	s.wg.Add(1)
+	return nil
+}
+
+// publish makes a run findable.
+func (s *Service) publish(r *Run) {
+	s.mu.Lock()
+	s.runs[r.ID] = r
+	s.mu.Unlock()
+}
+
+// release gives a turn's place back; a run that began stays readable.
+func (s *Service) release(t *turn) {
+	s.mu.Lock()
+	delete(s.active, t)
+	if t.run != nil && s.runs[t.run.ID] != nil {
+		s.kept = append(s.kept, t.run)
+		s.bytes += t.run.size()
+		s.forget(time.Now())
+	}
+	s.mu.Unlock()
+	s.wg.Done()
+}
