@@ -1,0 +1,196 @@
+package openai
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+	"parley/internal/sim/model"
+	"parley/internal/sim/schema"
+)
+
+// tap validates what our adapter sends, while the simulated model runs.
+type tap struct {
+	mu   sync.Mutex
+	sent [][]byte
+}
+
+func (tp *tap) see(_ *model.Conn, dir model.Direction, raw []byte) {
+	if dir == model.FromClient {
+		tp.mu.Lock()
+		tp.sent = append(tp.sent, append([]byte(nil), raw...))
+		tp.mu.Unlock()
+	}
+}
+
+func dialSim(t *testing.T, opt model.Options) (*Realtime, *model.Server) {
+	t.Helper()
+	srv, err := model.Start(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := DialRealtime(ctx, RealtimeOptions{BaseURL: srv.BaseURL(), Key: srv.Key(), Model: "gpt-realtime"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.Close()
+		r.Wait()
+		_ = srv.Close()
+	})
+	return r, srv
+}
+
+// until reads events up to one of a kind; an unexpected error event fails the test.
+func until(t *testing.T, r *Realtime, kind leg.ModelKind) leg.ModelEvent {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case ev, ok := <-r.Events():
+			if !ok {
+				t.Fatalf("connection ended: %v", r.Err())
+			}
+			if ev.Kind == kind {
+				return ev
+			}
+			if ev.Kind == leg.ModelError {
+				t.Fatalf("model refused: %v", ev.Err)
+			}
+		case <-deadline:
+			t.Fatalf("no event of kind %d", kind)
+		}
+	}
+}
+
+func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
+	tp := &tap{}
+	r, _ := dialSim(t, model.Options{OnMessage: tp.see})
+	tool, _ := parley.BuiltinTool("current_time")
+	lang := leg.SessionConfig{
+		Instructions: "Be brief.", Voice: "sage", Speed: 1.5, Transcription: true, Language: "en",
+		NoiseReduction: "near_field", Threshold: 0.5, Tools: []parley.Tool{tool},
+	}
+	if _, err := r.Configure(lang); err != nil {
+		t.Fatal(err)
+	}
+	until(t, r, leg.ModelSessionUpdated)
+	if _, err := r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, SemanticVAD: true}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, r, leg.ModelSessionUpdated)
+	_ = r.AddMessage(leg.HistoryItem{Role: "user", Text: "hi"})
+	_ = r.AddMessage(leg.HistoryItem{Role: "assistant", Text: "hel—"})
+	_ = r.AppendAudio(make([]byte, 160))
+	if _, err := r.CreateResponse(`Say exactly "Good morning to you, dear caller, on this fine day."`); err != nil {
+		t.Fatal(err)
+	}
+	created := until(t, r, leg.ModelResponseCreated)
+	audio := until(t, r, leg.ModelAudio)
+	if len(audio.Audio) == 0 || audio.ResponseID != created.ResponseID || audio.ItemID == "" {
+		t.Errorf("audio event %+v", audio)
+	}
+	_, _ = r.CancelResponse(created.ResponseID)
+	done := until(t, r, leg.ModelResponseDone)
+	if done.Status != "cancelled" || done.Usage == nil {
+		t.Errorf("response done %+v", done)
+	}
+	_, _ = r.Truncate(audio.ItemID, 0, 1)
+	if ev := until(t, r, leg.ModelTruncated); ev.AudioMs != 1 {
+		t.Errorf("truncated %+v", ev)
+	}
+	_, _ = r.DeleteItem(audio.ItemID)
+	until(t, r, leg.ModelDeleted)
+
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	for _, raw := range tp.sent {
+		schema.RealtimeClient(t).Check(t, raw)
+	}
+	if len(tp.sent) != 9 {
+		t.Errorf("%d client events", len(tp.sent))
+	}
+}
+
+func TestToolCallGoesOutAndComesBack(t *testing.T) {
+	tp := &tap{}
+	r, srv := dialSim(t, model.Options{OnMessage: tp.see})
+	srv.Script(model.CallTool("current_time", `{"timezone":"UTC"}`), model.Say("Done."))
+	tool, _ := parley.BuiltinTool("current_time")
+	_, _ = r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, Tools: []parley.Tool{tool}})
+	until(t, r, leg.ModelSessionUpdated)
+	_, _ = r.CreateResponse("")
+	item := until(t, r, leg.ModelItemDone)
+	if item.ItemType != "function_call" || item.Status != "completed" || item.Text != "current_time" || item.Arguments != `{"timezone":"UTC"}` {
+		t.Errorf("item %+v", item)
+	}
+	until(t, r, leg.ModelResponseDone)
+	_ = r.SendToolResult(item.CallID, `{"utc":"now"}`)
+	_, _ = r.CreateResponse("")
+	until(t, r, leg.ModelText)
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	for _, raw := range tp.sent {
+		schema.RealtimeClient(t).Check(t, raw)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	srv, err := model.Start(model.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.Close() }()
+	_, err = DialRealtime(t.Context(), RealtimeOptions{BaseURL: srv.BaseURL(), Key: "sk-secret", Model: "m"})
+	fail, ok := errors.AsType[*leg.ModelFailure](err)
+	if !ok || fail.Code != "invalid_api_key" || Retryable(err) || strings.Contains(err.Error(), "sk-secret") {
+		t.Errorf("wrong key: %v", err)
+	}
+	srv.Configure(func(o *model.Options) { o.Status = 503 })
+	if _, err = DialRealtime(t.Context(), RealtimeOptions{BaseURL: srv.BaseURL(), Key: srv.Key(), Model: "m"}); err == nil || !Retryable(err) {
+		t.Errorf("server error: %v", err)
+	}
+	if _, err = DialRealtime(t.Context(), RealtimeOptions{BaseURL: "http://127.0.0.1:1/v1", Model: "m"}); err == nil || !Retryable(err) {
+		t.Errorf("nobody there: %v", err)
+	}
+	if _, err = DialRealtime(t.Context(), RealtimeOptions{BaseURL: "ftp://x", Model: "m"}); err == nil {
+		t.Error("a base URL without http was accepted")
+	}
+}
+
+func TestLostConnectionClosesTheEvents(t *testing.T) {
+	r, srv := dialSim(t, model.Options{})
+	until(t, r, leg.ModelSessionCreated)
+	srv.Conns()[0].Drop()
+	for range r.Events() {
+	}
+	if r.Err() == nil {
+		t.Error("a lost connection left no reason")
+	}
+}
+
+func FuzzDecodeRealtime(f *testing.F) {
+	f.Add([]byte(`{"type":"response.output_audio.delta","delta":"AAAA"}`))
+	f.Add([]byte(`{"type":"response.done","response":{"id":"r","status_details":{"error":{}}}}`))
+	f.Add([]byte(`{"type":"error"}`))
+	f.Fuzz(func(_ *testing.T, raw []byte) { decodeRealtime(raw) })
+}
+
+func BenchmarkDecodeAudioDelta(b *testing.B) {
+	raw := []byte(`{"event_id":"event_1","type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"` +
+		base64.StdEncoding.EncodeToString(make([]byte, 1600)) + `"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := decodeRealtime(raw); !ok {
+			b.Fatal("not decoded")
+		}
+	}
+}
