@@ -46,11 +46,11 @@ type turn struct {
 }
 
 // begin checks a request, makes or finds the conversation, takes its lease, and starts the turn.
-func (s *Service) begin(ctx context.Context, orgID string, req Request) (t *turn, err error) {
+func (s *Service) begin(ctx context.Context, orgID string, req Request) (*turn, error) {
 	if err := checkMessage(req.Message); err != nil {
 		return nil, err
 	}
-	t = &turn{s: s, message: req.Message, began: time.Now(), accepted: make(chan error, 1), same: map[string]int{}}
+	t := &turn{s: s, message: req.Message, began: time.Now(), accepted: make(chan error, 1), same: map[string]int{}}
 	if err := s.enter(t); err != nil {
 		return nil, err
 	}
@@ -61,6 +61,7 @@ func (s *Service) begin(ctx context.Context, orgID string, req Request) (t *turn
 		}
 	}()
 
+	var err error
 	if t.agent, err = s.findAgent(ctx, orgID, req); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (s *Service) take(ctx context.Context, t *turn, req Request) error {
 		}
 		t.run.ConversationID = t.conv.ID
 		err = tx.CreateRun(ctx, orgID, store.Run{
-			ID: t.run.ID, ConversationID: t.conv.ID, Owner: s.o.Owner, LeaseUntil: time.Now().Add(s.o.Lease),
+			ID: t.run.ID, ConversationID: t.conv.ID, Owner: s.o.Owner, Status: store.RunRunning, LeaseUntil: time.Now().Add(s.o.Lease),
 		})
 		if err != nil {
 			return err
