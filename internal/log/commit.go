@@ -1,9 +1,11 @@
 package log
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"parley"
@@ -14,48 +16,92 @@ import (
 type work struct {
 	w       *Writer
 	entries []*entry
-	// results of the transaction
+
+	// results of the last attempt
 	lastSeq int64
-	errs    map[*entry]error // intents whose own functions failed
+	last    parley.Event     // the newest event appended, Seq 0 when none was
+	refused map[*entry]error // intents whose own functions failed
 	err     error            // the writer as a whole: fenced, or a permanent error of the database
+	known   bool             // that it is fenced was reported before
 }
 
-// run is the committer: one transaction for all conversations, every 50 ms, at 256 rows, or at once when an
-// intent waits.
+// run is the committer: one transaction for all conversations, 50 ms after the first event, at 256 rows, or at
+// once when an intent waits.
 func (l *Log) run() {
 	defer close(l.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		batch, closing := l.take()
-		if len(batch) == 0 {
-			if closing {
-				return
-			}
+		wait, idle := l.next()
+		switch {
+		case idle && l.end():
+			return
+		case idle:
 			<-l.wake
-			continue
+		case wait > 0:
+			timer.Reset(wait)
+			select {
+			case <-timer.C:
+			case <-l.wake:
+			}
+		default:
+			l.commit(l.take())
 		}
-		l.commit(batch)
 	}
 }
 
-// take removes what is pending, up to the rows of one transaction.
-func (l *Log) take() (batch []*work, closing bool) {
+// next says how long the pending entries may wait; idle when there are none.
+func (l *Log) next() (wait time.Duration, idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.timer.Stop()
+	switch {
+	case len(l.dirty) == 0:
+		return 0, true
+	case l.intents > 0 || l.rows >= commitRows || l.closing:
+		return 0, false
+	}
+	return time.Until(l.due), false
+}
+
+// end closes the queue when the log is being closed and nothing is pending.
+func (l *Log) end() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = l.closing && len(l.dirty) == 0
+	return l.ended
+}
+
+// take removes what is pending, up to the rows of one transaction. Under load, conversations in which somebody
+// waits come first.
+func (l *Log) take() (batch []*work) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rows > commitRows && l.intents > 0 {
+		slices.SortStableFunc(l.dirty, func(a, b *Writer) int { return min(b.intents, 1) - min(a.intents, 1) })
+	}
 	room := commitRows
-	for len(l.dirty) > 0 && room > 0 {
+	for len(l.dirty) > 0 && room > 0 && len(batch) < commitConversations {
 		w := l.dirty[0]
+		l.dirty = l.dirty[1:]
 		n := min(room, len(w.pending))
 		batch = append(batch, &work{w: w, entries: w.pending[:n:n]})
 		w.pending = w.pending[n:]
 		room -= n
-		if len(w.pending) > 0 {
-			break // the transaction is full; the rest of this writer comes first next time
+		if len(w.pending) > 0 { // the transaction is full
+			l.dirty = append(l.dirty, w)
 		}
-		l.dirty = l.dirty[1:]
+	}
+	for _, k := range batch {
+		for _, e := range k.entries {
+			if e.committed != nil {
+				k.w.intents--
+				l.intents--
+			}
+		}
 	}
 	l.rows -= commitRows - room
-	return batch, l.closing
+	l.due = time.Time{} // what is left is due now
+	return batch
 }
 
 // commit applies a batch, again and again while the database cannot take it: facts are never dropped. A writer
@@ -64,157 +110,90 @@ func (l *Log) commit(batch []*work) {
 	pause := retryMin
 	for len(batch) > 0 {
 		err := l.try(batch)
+		if errors.Is(err, store.ErrCommitUnknown) && l.wasApplied(batch) {
+			err = nil
+		}
 		if err == nil {
 			l.finish(batch)
 			return
 		}
-		if culprit := permanent(batch); culprit != nil {
-			l.finish([]*work{culprit})
-			batch = without(batch, culprit)
+		if i := slices.IndexFunc(batch, func(k *work) bool { return k.err != nil && !errors.Is(k.err, ErrFenced) }); i >= 0 {
+			l.finish(batch[i : i+1])
+			batch = slices.Delete(batch, i, i+1)
 			continue
 		}
-		l.opt.Logger.Error("conversation events not committed, trying again", slog.Any("error", err), slog.Int("conversations", len(batch)))
-		if l.givenUp() {
+		if l.ctx.Err() != nil {
 			for _, k := range batch {
-				k.err = err
+				k.err = errors.Join(ErrClosed, err)
 			}
 			l.finish(batch)
 			return
 		}
-		time.Sleep(pause)
+		l.logger.Error("events not committed, trying again", slog.Any("error", err), slog.Int("conversations", len(batch)))
+		l.mu.Lock()
+		l.stats.Retries++
+		l.mu.Unlock()
+		l.sleep(pause)
 		pause = min(2*pause, retryMax)
 	}
 }
 
-// givenUp reports whether the log is being closed: then a database that is down is not waited for.
-func (l *Log) givenUp() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closing
+// sleep waits, or until the log gives up.
+func (l *Log) sleep(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.ctx.Done():
+	}
 }
 
-func permanent(batch []*work) *work {
+// wasApplied answers whether a transaction whose COMMIT failed was applied after all, which a lost connection
+// leaves open: without this, the next attempt would find its own events and take them for another owner's. All
+// parts share one transaction, so the first event that can be looked up decides.
+func (l *Log) wasApplied(batch []*work) bool {
+	pause := retryMin
 	for _, k := range batch {
-		if k.err != nil && !errors.Is(k.err, store.ErrFenced) {
-			return k
+		for k.err == nil && k.last.Seq > 0 {
+			applied, err := l.isStored(k)
+			if err == nil {
+				return applied
+			}
+			if l.ctx.Err() != nil {
+				return false
+			}
+			l.logger.Error("outcome of a commit unknown, asking again", slog.Any("error", err))
+			l.sleep(pause)
+			pause = min(2*pause, retryMax)
 		}
 	}
-	return nil
+	return false
 }
 
-func without(batch []*work, gone *work) []*work {
-	rest := batch[:0:0]
-	for _, k := range batch {
-		if k != gone {
-			rest = append(rest, k)
-		}
-	}
-	return rest
-}
-
-func (l *Log) try(batch []*work) error {
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+// isStored looks for the newest event of a part. Finding the conversation first locks its row and so waits for
+// a commit that is still under way.
+func (l *Log) isStored(k *work) (stored bool, err error) {
+	ctx, cancel := context.WithTimeout(l.ctx, commitTimeout)
 	defer cancel()
-	return l.st.Write(ctx, func(tx *store.Tx) error {
-		for _, k := range batch {
-			k.errs, k.err = nil, nil
-			err := l.apply(ctx, tx, k)
-			switch {
-			case errors.Is(err, store.ErrFenced):
-				k.err = err // its part wrote nothing; the others go on
-			case err != nil && store.IsPermanent(err):
-				k.err = err
-				return err
-			case err != nil:
-				return err
-			}
+	err = l.st.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.FindConversation(ctx, k.w.orgID, k.w.id)
+		if parley.IsNotFound(err) {
+			return nil // it was made in the same transaction
 		}
-		return nil
-	})
-}
-
-// apply writes one writer's entries in order, numbering them as it goes.
-func (l *Log) apply(ctx context.Context, tx *store.Tx, k *work) error {
-	k.lastSeq = k.w.lastSeq
-	var events []parley.Event
-	flush := func() error {
-		err := tx.AppendEvents(ctx, k.w.orgID, k.w.id, k.w.epoch, events)
-		if err == nil {
-			k.lastSeq += int64(len(events))
-			events = events[:0]
+		if err != nil {
+			return err
 		}
+		found, err := tx.ListEvents(ctx, k.w.orgID, k.w.id, k.last.Seq-1, 1)
+		stored = len(found) == 1 && found[0].Type == k.last.Type && found[0].At.UnixMicro() == k.last.At.UnixMicro() &&
+			bytes.Equal(found[0].Data, k.last.Data)
 		return err
-	}
-	for _, e := range k.entries {
-		if l.isAbandoned(e) {
-			continue
-		}
-		if len(e.also) == 0 {
-			ev := e.event
-			ev.Seq = k.lastSeq + int64(len(events)) + 1
-			events = append(events, ev)
-			continue
-		}
-		// What was said before stands in the log before the functions read it.
-		if err := flush(); err != nil {
-			return err
-		}
-		ev := e.event
-		ev.Seq = k.lastSeq + 1
-		err := tx.Savepoint(ctx, func() error {
-			for _, f := range e.also {
-				if err := f(ctx, tx); err != nil {
-					return err
-				}
-			}
-			return tx.AppendEvents(ctx, k.w.orgID, k.w.id, k.w.epoch, []parley.Event{ev})
-		})
-		switch {
-		case err == nil:
-			k.lastSeq++
-		case errors.Is(err, store.ErrFenced) || store.IsBroken(err):
-			return err
-		default:
-			if k.errs == nil {
-				k.errs = map[*entry]error{}
-			}
-			k.errs[e] = err
-		}
-	}
-	return flush()
-}
-
-func (l *Log) isAbandoned(e *entry) bool {
-	if e.committed == nil {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return e.abandoned
+	})
+	return stored, err
 }
 
 // finish books the outcome, wakes the waiters and publishes.
 func (l *Log) finish(batch []*work) {
-	l.mu.Lock()
-	l.stats.Commits++
-	for _, k := range batch {
-		size := 0
-		for _, e := range k.entries {
-			size += e.size
-		}
-		k.w.bytes -= size
-		l.bytes -= size
-		if k.err == nil {
-			k.w.lastSeq = k.lastSeq
-			l.stats.Rows += int64(len(k.entries))
-			continue
-		}
-		if errors.Is(k.err, store.ErrFenced) {
-			l.stats.Fenced++
-		}
-		k.w.fail(k.err)
-	}
-	l.mu.Unlock()
+	l.book(batch)
 	for _, k := range batch {
 		for _, e := range k.entries {
 			if e.committed == nil {
@@ -222,12 +201,53 @@ func (l *Log) finish(batch []*work) {
 			}
 			err := k.err
 			if err == nil {
-				err = k.errs[e]
+				err = k.refused[e]
 			}
 			e.committed <- err
 		}
-		if k.err == nil {
+		switch {
+		case k.known:
+		case errors.Is(k.err, ErrFenced):
+			l.logger.Warn("another process owns the conversation", slog.String("org_id", k.w.orgID), slog.String("conversation_id", k.w.id))
+		case k.err != nil:
+			l.logger.Error("events lost", slog.Any("error", k.err), slog.Int("events", len(k.entries)),
+				slog.String("org_id", k.w.orgID), slog.String("conversation_id", k.w.id))
+		case k.last.Seq > 0:
 			l.bus.Publish(k.w.id, k.lastSeq)
 		}
 	}
+}
+
+func (l *Log) book(batch []*work) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Commits++
+	oldest := time.Now()
+	for _, k := range batch {
+		size := 0
+		for _, e := range k.entries {
+			size += e.size
+			if e.event.At.Before(oldest) {
+				oldest = e.event.At
+			}
+		}
+		k.w.bytes -= size
+		l.bytes -= size
+		if k.err == nil {
+			l.stats.Rows += k.lastSeq - k.w.lastSeq
+			k.w.lastSeq = k.lastSeq
+			continue
+		}
+		switch {
+		case !errors.Is(k.err, ErrFenced):
+			l.stats.Lost += int64(len(k.entries))
+		case errors.Is(k.w.dead, ErrFenced): // entries that were in the queue when it happened
+			k.known = true
+		default:
+			l.stats.Fenced++
+		}
+		k.w.fail(k.err)
+	}
+	l.stats.LastWait = time.Since(oldest)
+	l.stats.MaxWait = max(l.stats.MaxWait, l.stats.LastWait)
 }

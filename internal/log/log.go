@@ -9,86 +9,116 @@ package log
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"parley"
 	"parley/internal/event"
 	"parley/internal/store"
 )
 
 // Bounds and timing. Group commit is what makes 100 calls affordable on a disk that syncs.
 const (
-	commitEvery       = 50 * time.Millisecond
-	commitRows        = 256
+	commitEvery         = 50 * time.Millisecond
+	commitRows          = 256 // events of one transaction
+	commitConversations = 200 // of one transaction; each costs one more row, 500 are the limit of the house
+	commitTimeout       = 10 * time.Second
+	retryMin            = 20 * time.Millisecond
+	retryMax            = time.Second
+	intentTimeout       = 5 * time.Second // when the caller sets none
+	giveUpGrace         = time.Second     // for the cancelled transaction to let go
+
+	// What is not yet committed. At the soft bound the conversation is told to end (Writer.Done); the reserve
+	// up to the hard bound is for its last words and its end.
 	conversationBytes = 4 << 20
 	processBytes      = 64 << 20
-	retryMin          = 20 * time.Millisecond
-	retryMax          = time.Second
-	commitTimeout     = 10 * time.Second
+	reserveBytes      = 256 << 10
 )
 
 // ErrOverBound says that a conversation, or the process, holds more uncommitted events than it may: the
-// database does not keep up. The conversation must end; what was accepted is still committed if possible.
+// database does not keep up. The conversation must end; its end can still be appended.
 var ErrOverBound = errors.New("too many uncommitted events")
 
 // ErrClosed says that the writer or the log was closed.
 var ErrClosed = errors.New("the log is closed")
 
+// ErrFenced says that another process owns the conversation now.
+var ErrFenced = store.ErrFenced
+
 // Options of a Log.
 type Options struct {
-	Logger *slog.Logger
+	Logger *slog.Logger // nil = none
 }
 
 // Log commits the events of this process. It is safe for concurrent use and owns one goroutine.
 type Log struct {
-	st  *store.Store
-	bus *event.Bus
-	opt Options
+	st     *store.Store
+	bus    *event.Bus
+	logger *slog.Logger
 
 	mu      sync.Mutex
 	dirty   []*Writer // writers with pending entries, in order of their first
-	rows    int
-	bytes   int
-	timer   *time.Timer // runs while something is pending and nothing is urgent
+	rows    int       // pending entries
+	intents int       // of them, entries that somebody waits for
+	bytes   int       // pending and in the transaction
+	due     time.Time // when the pending entries are to be committed at the latest
 	closing bool
+	ended   bool // the committer is gone: nothing can be appended any more
 	stats   Stats
 
-	wake chan struct{}
-	done chan struct{}
+	wake   chan struct{}
+	done   chan struct{}
+	ctx    context.Context // ends when Close gives up
+	giveUp context.CancelFunc
 }
 
-// Stats is a snapshot for metrics.
+// Stats is a snapshot for metrics. The counters begin at 0 with the process.
 type Stats struct {
-	Commits, Rows, Fenced, Dropped int64
-	PendingBytes                   int
+	Commits      int64         // transactions
+	Rows         int64         // events committed
+	Retries      int64         // transactions that failed and were tried again
+	Fenced       int64         // writers that another process replaced
+	Dropped      int64         // telemetry dropped, each counted in a log.gap event
+	Lost         int64         // facts that could not be kept: past the hard bound, or the log was closed
+	PendingBytes int           // not yet committed
+	LastWait     time.Duration // age of the oldest event of the last transaction when it was committed
+	MaxWait      time.Duration // the longest so far
 }
 
 // New starts the committer. Close ends it.
-func New(st *store.Store, bus *event.Bus, opt Options) *Log {
-	if opt.Logger == nil {
-		opt.Logger = slog.New(slog.DiscardHandler)
+func New(st *store.Store, bus *event.Bus, o Options) *Log {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{st: st, bus: bus, opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	l.timer = time.AfterFunc(time.Hour, l.signal)
-	l.timer.Stop()
+	l := &Log{st: st, bus: bus, logger: o.Logger, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	l.ctx, l.giveUp = context.WithCancel(context.Background())
 	go l.run()
 	return l
 }
 
-// Close commits what is pending and ends the committer, at the latest when ctx is done.
+// Close commits what is pending, however often the database must be asked, and ends the committer. When ctx is
+// done first, what is still pending is lost and the error says how much.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	l.closing = true
+	before := l.stats.Lost
 	l.mu.Unlock()
 	l.signal()
 	select {
 	case <-l.done:
+		l.giveUp()
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	l.giveUp()
+	grace := time.NewTimer(giveUpGrace)
+	defer grace.Stop()
+	select {
+	case <-l.done:
+	case <-grace.C:
+	}
+	return fmt.Errorf("closing the log: %d events were not committed: %w", l.Stats().Lost-before, ctx.Err())
 }
 
 // Backlogged reports that a quarter of the process's bound is in use: no new conversation should begin.
@@ -112,6 +142,7 @@ func (l *Log) Open(orgID, conversationID string, epoch, lastSeq int64) *Writer {
 	return &Writer{log: l, orgID: orgID, id: conversationID, epoch: epoch, lastSeq: lastSeq, done: make(chan struct{})}
 }
 
+// signal makes the committer look at the queue again.
 func (l *Log) signal() {
 	select {
 	case l.wake <- struct{}{}:
@@ -121,6 +152,10 @@ func (l *Log) signal() {
 
 // enqueue adds an entry; the caller holds l.mu.
 func (l *Log) enqueue(w *Writer, e *entry) {
+	if len(l.dirty) == 0 {
+		l.due = time.Now().Add(commitEvery)
+		l.signal()
+	}
 	if len(w.pending) == 0 {
 		l.dirty = append(l.dirty, w)
 	}
@@ -128,131 +163,11 @@ func (l *Log) enqueue(w *Writer, e *entry) {
 	w.bytes += e.size
 	l.bytes += e.size
 	l.rows++
-	switch {
-	case e.committed != nil || l.rows >= commitRows:
+	if e.committed != nil {
+		w.intents++
+		l.intents++
+	}
+	if e.committed != nil || l.rows == commitRows {
 		l.signal()
-	case l.rows == 1:
-		l.timer.Reset(commitEvery)
 	}
-}
-
-// entry is one event on its way into the database.
-type entry struct {
-	event     parley.Event
-	size      int
-	also      []func(context.Context, *store.Tx) error
-	committed chan error // intents only; capacity 1
-	abandoned bool       // the waiter gave up: do not write it
-}
-
-// Writer appends to one conversation during one epoch. Safe for concurrent use.
-type Writer struct {
-	log    *Log
-	orgID  string
-	id     string
-	epoch  int64
-	done   chan struct{}
-	closed bool
-
-	// guarded by log.mu
-	lastSeq int64
-	pending []*entry
-	bytes   int
-	err     error
-	dropped int64
-}
-
-// Fact appends an event that is committed within 100 ms. It never blocks. After Done is closed it does nothing.
-func (w *Writer) Fact(typ string, data any) { w.add(parley.NewEvent(typ, time.Now(), data), false) }
-
-// Telemetry appends an event that may be dropped when the database does not keep up.
-func (w *Writer) Telemetry(typ string, data any) { w.add(parley.NewEvent(typ, time.Now(), data), true) }
-
-func (w *Writer) add(e parley.Event, droppable bool) {
-	l := w.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if w.err != nil || w.closed {
-		return
-	}
-	if droppable && (w.bytes > conversationBytes/4 || l.bytes > processBytes/4) {
-		w.dropped++
-		l.stats.Dropped++
-		return
-	}
-	if w.dropped > 0 {
-		gap := parley.NewEvent(parley.EventGap, time.Now(), parley.GapData{Dropped: w.dropped})
-		w.dropped = 0
-		l.enqueue(w, newEntry(gap))
-	}
-	l.enqueue(w, newEntry(e))
-	if w.bytes > conversationBytes || l.bytes > processBytes {
-		w.fail(ErrOverBound)
-	}
-}
-
-func newEntry(e parley.Event) *entry {
-	return &entry{event: e, size: len(e.Data) + len(e.Type) + 64}
-}
-
-// Intent appends an event and waits for its commit. The functions given run in the same transaction, right
-// before the event is appended; when one fails, neither its writes nor the event are applied and its error is
-// returned. store.ErrFenced says that another process owns the conversation now. When ctx ends first, the
-// event may or may not have been committed.
-func (w *Writer) Intent(ctx context.Context, typ string, data any, also ...func(context.Context, *store.Tx) error) error {
-	e := newEntry(parley.NewEvent(typ, time.Now(), data))
-	e.also, e.committed = also, make(chan error, 1)
-	l := w.log
-	l.mu.Lock()
-	if err := w.unusable(); err != nil {
-		l.mu.Unlock()
-		return err
-	}
-	l.enqueue(w, e)
-	l.mu.Unlock()
-	select {
-	case err := <-e.committed:
-		return err
-	case <-ctx.Done():
-		l.mu.Lock()
-		e.abandoned = true
-		l.mu.Unlock()
-		return ctx.Err()
-	}
-}
-
-// unusable says why nothing more can be appended; the caller holds log.mu.
-func (w *Writer) unusable() error {
-	if w.err != nil {
-		return w.err
-	}
-	if w.closed || w.log.closing {
-		return ErrClosed
-	}
-	return nil
-}
-
-// fail ends the writer; the caller holds log.mu.
-func (w *Writer) fail(err error) {
-	if w.err == nil {
-		w.err = err
-		close(w.done)
-	}
-}
-
-// Done is closed when the writer may not append any more: fenced, or over its bound. Err says which.
-func (w *Writer) Done() <-chan struct{} { return w.done }
-
-// Err says why Done was closed.
-func (w *Writer) Err() error {
-	w.log.mu.Lock()
-	defer w.log.mu.Unlock()
-	return w.err
-}
-
-// Close says that nothing more will be appended. What is pending is still committed.
-func (w *Writer) Close() {
-	w.log.mu.Lock()
-	defer w.log.mu.Unlock()
-	w.closed = true
 }

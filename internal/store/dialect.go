@@ -7,6 +7,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
+
+	"parley"
 )
 
 // dialect holds the few true differences between the databases.
@@ -45,6 +47,9 @@ func (d dialect) retryable(err error) bool {
 // IsPermanent reports whether a statement would fail the same way each time it is tried: the data or the
 // statement is at fault, not the connection, the disk or another transaction.
 func IsPermanent(err error) bool {
+	if _, ok := errors.AsType[*parley.Error](err); ok {
+		return true
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && len(pg.Code) == 5 {
 		switch pg.Code[:2] {
 		case "22", "23", "42", "54", "P0": // data, constraint, statement, program limit, raised by a trigger

@@ -72,6 +72,9 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 		return fmt.Errorf("setting savepoint: %w", err)
 	}
 	failed := fn()
+	if failed != nil && tx.q.dialect.retryable(failed) {
+		return &brokenTx{failed} // a deadlock's victim: Write runs the whole transaction again
+	}
 	if failed != nil {
 		if _, err := tx.q.exec(ctx, `ROLLBACK TO SAVEPOINT part`); err != nil {
 			return &brokenTx{errors.Join(failed, err)}
