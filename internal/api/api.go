@@ -15,6 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"parley/internal/auth"
+	"parley/internal/call"
+	"parley/internal/chat"
 	"parley/internal/respond"
 	"parley/internal/store"
 )
@@ -27,9 +29,8 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
-	// NewTestCall and SignTestCall sign for the simulated phone.
-	NewTestCall  func(ctx context.Context, orgID, agentID, to string) (TestCall, error)
-	SignTestCall func(ctx context.Context, orgID, id, url string, form map[string]string) (string, error)
+	Chat  *chat.Service
+	Calls *call.Service // signs for the simulated phone
 }
 
 // API is the mounted operations. Safe for concurrent use.
@@ -57,6 +58,7 @@ func New(opt Options) *API {
 func (a *API) operations() {
 	a.agentOperations()
 	a.conversationOperations()
+	a.chatOperations()
 	a.testCallOperations()
 	a.keyOperations()
 	a.organizationOperations()

@@ -54,6 +54,7 @@ var refusalNames = map[int]string{
 	http.StatusConflict:              "Conflict",
 	http.StatusRequestEntityTooLarge: "TooLarge",
 	http.StatusUnsupportedMediaType:  "UnsupportedMediaType",
+	http.StatusTooManyRequests:       "TooManyRequests",
 	http.StatusInternalServerError:   "InternalError",
 	http.StatusServiceUnavailable:    "Unavailable",
 }

@@ -93,7 +93,7 @@ func (a *API) describe(o operation) huma.Operation {
 	op := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag},
 		Summary: o.summary, Description: strings.TrimSpace(o.description + "\n\n" + scopeNote(o.scope)),
-		DefaultStatus: o.status, MaxBodyBytes: maxBody,
+		DefaultStatus: o.status, MaxBodyBytes: maxBody, SkipValidateBody: true, // bodies are decoded by parley.Input
 		Responses:   a.refusals(o),
 		Middlewares: huma.Middlewares{a.authenticate(o.scope)},
 	}
@@ -193,5 +193,28 @@ func fieldError(d *huma.ErrorDetail) parley.FieldError {
 	for _, where := range []string{"query.", "path.", "header.", "body."} {
 		field = strings.TrimPrefix(field, where)
 	}
-	return parley.FieldError{Field: field, Message: d.Message}
+	return parley.FieldError{Field: field, Message: remedy(d.Message)}
+}
+
+// humaWords are the beginnings of huma's messages about parameters, and how this server says it.
+var humaWords = []struct{ theirs, ours string }{
+	{"expected value to be one of ", "must be one of "},
+	{"expected number >= ", "must be at least "},
+	{"expected number <= ", "must be at most "},
+	{"expected length <= ", "must have at most this many characters: "},
+	{"invalid integer", "must be a whole number"},
+	{"invalid boolean", "must be true or false"},
+	{"invalid date/time", "must be a time such as 2026-01-31T09:00:00Z"},
+}
+
+func remedy(message string) string {
+	for _, w := range humaWords {
+		if rest, ok := strings.CutPrefix(message, w.theirs); ok {
+			if strings.HasSuffix(w.ours, " ") {
+				return w.ours + strings.ReplaceAll(rest, `"`, "") + "."
+			}
+			return w.ours + "."
+		}
+	}
+	return message
 }

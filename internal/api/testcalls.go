@@ -62,7 +62,7 @@ func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (r
 	fields.Text("agentId", &agentID, 1, maxAddress)
 	fields.Text("to", &to, 1, maxAddress)
 	if fields.Has("agentId") == fields.Has("to") {
-		fields.Fail("agentId", "or to must be given, not both.")
+		fields.Fail("agentId", "must be given, or to instead: exactly one of the two.")
 	}
 	if err := fields.Done(); err != nil {
 		return refuse[TestCall](err)
@@ -72,8 +72,8 @@ func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (r
 			return refuse[TestCall](err)
 		}
 	}
-	call, err := a.opt.NewTestCall(ctx, orgID, agentID, to)
-	return reply[TestCall]{data: call}, err
+	made, err := a.opt.Calls.NewTestCall(ctx, orgID, agentID, to)
+	return reply[TestCall]{data: TestCall(made)}, err
 }
 
 func (a *API) signTestCall(ctx context.Context, orgID string, in *testCallSign) (reply[Signature], error) {
@@ -96,6 +96,6 @@ func (a *API) signTestCall(ctx context.Context, orgID string, in *testCallSign) 
 	if err := fields.Done(); err != nil {
 		return refuse[Signature](err)
 	}
-	signature, err := a.opt.SignTestCall(ctx, orgID, in.ID, address, form)
+	signature, err := a.opt.Calls.SignTestCall(ctx, orgID, in.ID, address, form)
 	return reply[Signature]{data: Signature{Signature: signature}}, err
 }

@@ -52,29 +52,13 @@ func checksum(body string) string {
 // scanners and is not asked here: a bootstrap key may be any printable text, even one that looks like a key
 // with a wrong checksum.
 func plausible(key string) bool {
-	return Printable(key) && len(key) <= MaxBootstrapKey
+	return parley.IsPrintable(key) && len(key) <= parley.MaxBootstrapKey
 }
 
 // WellFormed reports whether key has the form of NewKey with a right checksum.
 func WellFormed(key string) bool {
 	cut := len(key) - sumChars
 	return strings.HasPrefix(key, KeyPrefix) && len(key) == len(KeyPrefix)+randomChars+sumChars && checksum(key[:cut]) == key[cut:]
-}
-
-// The length of a bootstrap key.
-const (
-	MinBootstrapKey = 24
-	MaxBootstrapKey = 200
-)
-
-// Printable reports whether s has only printable ASCII characters and no space.
-func Printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // HashKey is what a key is stored and found by.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"parley/internal/auth"
+	"parley"
 )
 
 // Data says where data lives; every command that touches data has these flags.
@@ -83,10 +83,11 @@ type Serve struct {
 	TwilioAuthToken  string `name:"twilio-auth-token" env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"Its auth token, which signs Twilio's requests. Without it only the simulated phone can call."`
 	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" placeholder:"URL" help:"Twilio REST origin (tests, regions)."`
 
-	RateLimit      int    `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Default requests per minute per organization. Checked at start; not enforced by this version."`
-	MetricsToken   string `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
-	EgressAllow    string `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
-	TrustedProxies string `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" placeholder:"CIDRS" help:"CIDRs whose X-Forwarded-For counts, separated by commas."`
+	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Default requests per minute per organization. Checked at start; not enforced by this version."`
+	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
+	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
+	CommitDelay    time.Duration `name:"commit-delay" env:"PARLEY_COMMIT_DELAY" default:"0s" hidden:"" help:"Measuring aid: added to every database commit."`
+	TrustedProxies string        `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" placeholder:"CIDRS" help:"CIDRs whose X-Forwarded-For counts, separated by commas."`
 }
 
 // DefaultOpenAIBaseURL is the provider's own address.
@@ -139,11 +140,10 @@ func (s Serve) checkOrigins() error {
 func isHTTP(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" }
 
 func (s Serve) checkBootstrap() error {
-	k := s.BootstrapKey
-	if k == "" || auth.Printable(k) && len(k) >= auth.MinBootstrapKey && len(k) <= auth.MaxBootstrapKey {
+	if s.BootstrapKey == "" || parley.IsBootstrapKey(s.BootstrapKey) {
 		return nil
 	}
-	return problem("PARLEY_BOOTSTRAP_KEY", "is not usable as a key", fmt.Sprintf("give %d to %d printable ASCII characters without spaces", auth.MinBootstrapKey, auth.MaxBootstrapKey))
+	return problem("PARLEY_BOOTSTRAP_KEY", "is not usable as a key", fmt.Sprintf("give %d to %d printable ASCII characters without spaces", parley.MinBootstrapKey, parley.MaxBootstrapKey))
 }
 
 func (s Serve) checkTwilio() error {

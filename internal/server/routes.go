@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 
 	"parley"
@@ -43,7 +44,7 @@ func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
-		if pattern != "" {
+		if pattern != "" && clean(r.URL.Path) {
 			setRoute(r.Context(), pattern)
 			mux.ServeHTTP(w, r)
 			return
@@ -59,6 +60,12 @@ func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
 		}
 		respond.Error(w, r, logger, parley.Errorf(parley.CodeNotFound, "There is nothing at this address"))
 	})
+}
+
+// clean reports whether http.ServeMux takes a path as it is. It would redirect others ("//", ".."), which
+// makes a POST with an empty id end up at another route.
+func clean(p string) bool {
+	return path.Clean(p) == strings.TrimSuffix(p, "/") || p == "/"
 }
 
 // capture keeps what http.ServeMux would have answered.

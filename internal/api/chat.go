@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"parley"
+	"parley/internal/auth"
+	"parley/internal/chat"
+	"parley/internal/respond"
+)
+
+const (
+	heartbeat    = 15 * time.Second // contract: at most 20 s apart
+	writeAllowed = 30 * time.Second // for one event to a slow reader
+)
+
+type chatInput struct {
+	AgentPath
+	Accept string `header:"Accept" doc:"text/event-stream to follow the answer while it is written."`
+	jsonBody
+}
+
+type chatOutput struct {
+	Body func(huma.Context)
+}
+
+// ChatAnswer is the answer to a message.
+type ChatAnswer struct {
+	ConversationID string            `json:"conversationId" format:"uuid"`
+	RunID          string            `json:"runId" format:"uuid"`
+	Message        ChatMessage       `json:"message"`
+	ToolCalls      []parley.ToolCall `json:"toolCalls" nullable:"false"`
+	Usage          parley.Usage      `json:"usage"`
+}
+
+// ChatMessage is what the agent said.
+type ChatMessage struct {
+	Role string `json:"role" enum:"assistant"`
+	Text string `json:"text"`
+}
+
+// chatOperations mounts the one route that answers JSON or a stream, which route cannot.
+func (a *API) chatOperations() {
+	body := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"message"}, Properties: map[string]*huma.Schema{
+		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage)},
+		"conversationId": {Type: huma.TypeString, Format: "uuid", Description: "Absent begins a conversation."},
+		"test":           {Type: huma.TypeBoolean, Description: "Works whatever the agent's status, and marks the conversation as a test."},
+	}}
+	o := operation{method: http.MethodPost, path: "/api/v1/agents/{agentId}/chat", id: "chat", tag: "Chat", scope: parley.ScopeChat,
+		summary: "Send a message to a chat agent", body: body, example: map[string]any{"message": "What time is it in Helsinki?"},
+		description: "Answers JSON, or with `Accept: text/event-stream` the events of the run: run.started, message.delta, tool.started, tool.completed, " +
+			"message.completed, error, run.completed. A run goes on when the client goes away; read its conversation for the rest.",
+		refusals: []int{404, 409, 429, 503}}
+	op := a.describe(o)
+	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{
+		"application/json":  {Schema: a.schemaOf(reflect.TypeFor[success[ChatAnswer]]())},
+		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Server-sent events with id, event and JSON data."}},
+	}}
+	huma.Register(a.api, op, a.chat)
+	documentBody(op, o)
+}
+
+func (a *API) chat(ctx context.Context, in *chatInput) (*chatOutput, error) {
+	run, err := a.startRun(ctx, auth.Principal(ctx).OrgID, in)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	if wantsStream(in.Accept) {
+		return &chatOutput{Body: func(hc huma.Context) { a.stream(hc, run) }}, nil
+	}
+	return &chatOutput{Body: func(hc huma.Context) { a.answer(hc, run) }}, nil
+}
+
+func (a *API) startRun(ctx context.Context, orgID string, in *chatInput) (*chat.Run, error) {
+	if err := notFoundID(in.AgentID, "Agent"); err != nil {
+		return nil, err
+	}
+	fields, err := in.fields()
+	if err != nil {
+		return nil, err
+	}
+	req := chat.Request{AgentID: in.AgentID}
+	fields.Required("message")
+	fields.Text("message", &req.Message, 1, chat.MaxMessage)
+	fields.Text("conversationId", &req.ConversationID, 0, 64)
+	fields.Bool("test", &req.Test)
+	if err := fields.Done(); err != nil {
+		return nil, err
+	}
+	if fields.Has("conversationId") {
+		if err := notFoundID(req.ConversationID, "Conversation"); err != nil {
+			return nil, err
+		}
+	}
+	run, err := a.opt.Chat.Start(ctx, orgID, req)
+	if parley.ErrorCode(err) == parley.CodeUnavailable {
+		return nil, respond.WithStatus(err, http.StatusConflict) // the agent does not answer (contract §5)
+	}
+	return run, err
+}
+
+// wantsStream reports whether the client names the event stream before anything else that it takes.
+func wantsStream(accept string) bool {
+	first, _, _ := strings.Cut(accept, ",")
+	media, _, _ := strings.Cut(first, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "text/event-stream")
+}
+
+// answer waits for the whole answer. The server's write deadline is lifted: the run has its own.
+func (a *API) answer(hc huma.Context, run *chat.Run) {
+	r, w := unwrap(hc)
+	r = r.WithContext(hc.Context())
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	res, err := run.Wait(r.Context())
+	if err != nil {
+		respond.Error(w, r, a.opt.Logger, err)
+		return
+	}
+	respond.JSON(w, http.StatusOK, success[ChatAnswer]{Success: true, Data: ChatAnswer{
+		ConversationID: res.ConversationID, RunID: res.RunID, Message: ChatMessage{Role: "assistant", Text: res.Text},
+		ToolCalls: append([]parley.ToolCall{}, res.ToolCalls...), Usage: res.Usage,
+	}})
+}
+
+// stream sends the events of a run until it ends or the client goes away, which the run does not notice.
+func (a *API) stream(hc huma.Context, run *chat.Run) {
+	r, w := unwrap(hc)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold the stream back
+	s := sse{w: w, rc: http.NewResponseController(w)}
+	s.send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	events := run.Subscribe(ctx, 0)
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for s.err == nil {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			s.send(e.ID, e.Type, e.Data)
+		case <-beat.C:
+			s.comment()
+		}
+	}
+}
+
+// sse writes server-sent events; the first error stops it.
+type sse struct {
+	w   http.ResponseWriter
+	rc  *http.ResponseController
+	err error
+}
+
+func (s *sse) send(id int64, typ string, data any) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.write("id: %d\nevent: %s\ndata: %s\n\n", id, typ, raw)
+}
+
+func (s *sse) comment() { s.write(": still here\n\n") }
+
+func (s *sse) write(format string, args ...any) {
+	_ = s.rc.SetWriteDeadline(time.Now().Add(writeAllowed)) // replaces the server's, which would cut the stream
+	if _, s.err = fmt.Fprintf(s.w, format, args...); s.err == nil {
+		s.err = s.rc.Flush()
+	}
+}
