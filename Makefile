@@ -1,0 +1,49 @@
+# The commands of this repository. `make help` lists them.
+GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+BIN := $(CURDIR)/bin
+# Packages with goroutines of their own: tested under the race detector.
+CONCURRENT := ./internal/ws ./internal/event ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
+
+.PHONY: help deps check generate lint vuln test unit race load clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+deps: ## install what the tests need beyond Go: PostgreSQL and Chromium (Debian, as root)
+	@scripts/deps.sh
+
+generate: ## write the generated files again
+	go run ./cmd/parley openapi > openapi.yaml.new && mv openapi.yaml.new openapi.yaml
+
+check: ## formatting, vet, lint, generated files, known vulnerabilities
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+	go vet ./...
+	@$(MAKE) --no-print-directory lint
+	@go run ./cmd/parley openapi | diff -u openapi.yaml - >/dev/null || { echo "openapi.yaml is out of date: run 'make generate'"; exit 1; }
+	@$(MAKE) --no-print-directory vuln
+
+lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+	$< run ./...
+
+$(BIN)/golangci-lint-$(GOLANGCI_VERSION):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/golangci-lint $@
+
+vuln:
+	@scripts/vuln.sh $(BIN) $(GOVULNCHECK_VERSION)
+
+test: unit race ## all tests: both databases, the race detector on the concurrent packages
+
+unit:
+	go test ./...
+
+race:
+	go test -race $(CONCURRENT)
+
+load: ## 100 calls at once for 30 s through the simulators, in processes of their own
+	go run ./cmd/parley-load
+
+clean:
+	rm -rf $(BIN) parley-data
