@@ -42,18 +42,7 @@ func (a *app) wireCalls(tools *tool.Runner) {
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
 		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger,
 	})
-	a.host = voice.NewHost(voice.HostOptions{
-		Calls: a.calls, Tools: tools, ModelURL: a.endpoint().BaseURL,
-		ModelKey: func(ctx context.Context, orgID string) (string, error) {
-			e, err := a.endpointOf(ctx, orgID)
-			return e.Key, err
-		},
-		Simulated: func(orgID string) bool {
-			e, err := a.endpointOf(context.Background(), orgID)
-			return err == nil && e.Simulated
-		},
-		Logger: a.logger,
-	})
+	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger})
 	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Refuse: a.log.Backlogged, Logger: a.logger})
 }
 
@@ -89,35 +78,35 @@ func (a *app) checkLog(context.Context) error {
 }
 
 // endpoint is the model provider of organizations without a key of their own.
-func (a *app) endpoint() openai.ChatEndpoint {
+func (a *app) endpoint() openai.Endpoint {
 	if a.model != nil {
-		return openai.ChatEndpoint{BaseURL: a.model.BaseURL(), Key: a.model.Key(), Simulated: true}
+		return openai.Endpoint{BaseURL: a.model.BaseURL(), Key: a.model.Key(), Simulated: true}
 	}
 	base := a.cfg.OpenAIBaseURL
 	if base == "" {
 		base = config.DefaultOpenAIBaseURL
 	}
-	return openai.ChatEndpoint{BaseURL: base, Key: a.cfg.OpenAIKey}
+	return openai.Endpoint{BaseURL: base, Key: a.cfg.OpenAIKey}
 }
 
 // endpointOf is the model provider of one organization, with its own key when it has one.
-func (a *app) endpointOf(ctx context.Context, orgID string) (openai.ChatEndpoint, error) {
+func (a *app) endpointOf(ctx context.Context, orgID string) (openai.Endpoint, error) {
 	e := a.endpoint()
 	sealed, err := a.store.FindCredentials(ctx, orgID)
 	if err != nil && !parley.IsNotFound(err) {
-		return openai.ChatEndpoint{}, err
+		return openai.Endpoint{}, err
 	}
 	if len(sealed.OpenAIKey) == 0 {
 		return e, nil
 	}
 	key, err := a.ring.Open(store.CredentialAAD(orgID, "openai_key"), sealed.OpenAIKey)
 	if err != nil {
-		return openai.ChatEndpoint{}, err
+		return openai.Endpoint{}, err
 	}
 	if e.Simulated {
 		e.BaseURL = config.DefaultOpenAIBaseURL
 	}
-	return openai.ChatEndpoint{BaseURL: e.BaseURL, Key: string(key)}, nil
+	return openai.Endpoint{BaseURL: e.BaseURL, Key: string(key)}, nil
 }
 
 // countThings registers what the owners count, for /metrics.

@@ -19,7 +19,7 @@ type turn struct {
 	s        *Service
 	run      *Run
 	agent    parley.Agent
-	endpoint openai.ChatEndpoint
+	endpoint openai.Endpoint
 	conv     parley.Conversation
 	created  bool   // this turn began the conversation
 	message  string // the visitor's

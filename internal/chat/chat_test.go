@@ -121,8 +121,8 @@ func newBench(t testing.TB, st *store.Store, change func(*Options), answers ...a
 	l := log.New(st, event.NewBus(), log.Options{})
 	o := Options{
 		Store: st, Log: l, Model: b.model, Tools: tool.New(tool.Options{}), Owner: "test",
-		Endpoint: func(context.Context, string) (openai.ChatEndpoint, error) {
-			return openai.ChatEndpoint{BaseURL: "http://model.test/v1", Simulated: true}, nil
+		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
+			return openai.Endpoint{BaseURL: "http://model.test/v1", Simulated: true}, nil
 		},
 	}
 	if change != nil {
@@ -308,7 +308,7 @@ func outline(messages []openai.ChatMessage) string {
 func TestCost(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, storetest.SQLite(t), func(o *Options) {
-		o.Endpoint = func(context.Context, string) (openai.ChatEndpoint, error) { return openai.ChatEndpoint{}, nil }
+		o.Endpoint = func(context.Context, string) (openai.Endpoint, error) { return openai.Endpoint{}, nil }
 	}, says("Hi"))
 	r := b.say(t, "", "Hi")
 	conv, err := b.st.FindConversation(t.Context(), b.agent.OrgID, r.ConversationID)

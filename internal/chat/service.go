@@ -21,7 +21,7 @@ type Options struct {
 	Model Model
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
-	Endpoint func(ctx context.Context, orgID string) (openai.ChatEndpoint, error)
+	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
 	// Owner is the id of this process; it marks the runs that it holds.
 	Owner  string
 	Logger *slog.Logger

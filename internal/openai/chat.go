@@ -11,8 +11,8 @@ import (
 	"parley"
 )
 
-// ChatEndpoint is where chat completions come from, and on whose account.
-type ChatEndpoint struct {
+// Endpoint is where chat completions come from, and on whose account.
+type Endpoint struct {
 	BaseURL   string // such as https://api.openai.com/v1
 	Key       string // sent as a bearer token, never logged; "" sends none (compatible servers without keys)
 	Simulated bool   // the built-in simulated model: answers are labelled and cost nothing
@@ -34,7 +34,7 @@ type ChatToolCall struct {
 
 // ChatRequest asks for the next message of a conversation.
 type ChatRequest struct {
-	Endpoint ChatEndpoint
+	Endpoint Endpoint
 	Model    string
 	Messages []ChatMessage
 	Tools    []parley.Tool

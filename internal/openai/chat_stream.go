@@ -46,7 +46,7 @@ type chatCall struct {
 }
 
 // run posts the request and reads the stream to its end. Errors are *ChatError.
-func (s *chatStream) run(ctx context.Context, client *http.Client, at ChatEndpoint, params sdk.ChatCompletionNewParams) error {
+func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, params sdk.ChatCompletionNewParams) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	silence := time.AfterFunc(s.idle, func() { cancel(errSilent) })

@@ -91,7 +91,7 @@ func newTestChat(t *testing.T, o ChatOptions) *Chat {
 
 func (p *provider) request() ChatRequest {
 	return ChatRequest{
-		Endpoint: ChatEndpoint{BaseURL: p.URL + "/v1", Key: "sk-test-secret"},
+		Endpoint: Endpoint{BaseURL: p.URL + "/v1", Key: "sk-test-secret"},
 		Model:    "gpt-4o",
 		Messages: []ChatMessage{{Role: "system", Text: "Be brief."}, {Role: "user", Text: "Hi"}},
 	}
@@ -383,7 +383,7 @@ func FuzzStream(f *testing.F) {
 		})}
 		var said strings.Builder
 		a, err := NewChat(ChatOptions{Client: client}).Complete(context.Background(),
-			ChatRequest{Endpoint: ChatEndpoint{BaseURL: "http://model.test/v1"}, Model: "m"}, func(s string) { said.WriteString(s) })
+			ChatRequest{Endpoint: Endpoint{BaseURL: "http://model.test/v1"}, Model: "m"}, func(s string) { said.WriteString(s) })
 		if said.String() != a.Text {
 			t.Fatalf("said %q, answered %q", said.String(), a.Text)
 		}
@@ -407,7 +407,7 @@ func BenchmarkComplete(b *testing.B) {
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(strings.NewReader(stream)), Request: r}, nil
 	})}
 	c := NewChat(ChatOptions{Client: client})
-	req := ChatRequest{Endpoint: ChatEndpoint{BaseURL: "http://model.test/v1"}, Model: "m", Messages: []ChatMessage{{Role: "user", Text: "Hi"}}}
+	req := ChatRequest{Endpoint: Endpoint{BaseURL: "http://model.test/v1"}, Model: "m", Messages: []ChatMessage{{Role: "user", Text: "Hi"}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Complete(context.Background(), req, func(string) {}); err != nil {

@@ -19,6 +19,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/event"
 	"parley/internal/log"
+	"parley/internal/openai"
 	"parley/internal/secret"
 	"parley/internal/sim/model"
 	"parley/internal/sim/phone"
@@ -124,9 +125,10 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		base = opt.modelURL
 	}
 	host := voice.NewHost(voice.HostOptions{
-		Calls: h.calls, Tools: tool.New(tool.Options{}), ModelURL: base, Logger: logger,
-		ModelKey:  func(context.Context, string) (string, error) { return key, nil },
-		Simulated: func(string) bool { return true },
+		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger,
+		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
+			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
+		},
 	})
 	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: host, Logger: logger})
 	mux := http.NewServeMux()

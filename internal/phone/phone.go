@@ -37,6 +37,7 @@ type Handler struct {
 	streamURL string // ws or wss form of PublicURL
 	draining  atomic.Bool
 	sessions  sync.WaitGroup
+	farewells farewells
 	stop      context.CancelFunc
 	ctx       context.Context //nolint:containedctx // the lifetime of the live calls, ended by Drain
 }
@@ -78,6 +79,7 @@ func (h *Handler) Drain(ctx context.Context) {
 		<-ended
 	}
 	h.stop()
+	h.farewells.wait()
 }
 
 // maxForm bounds a webhook's body; Twilio's are a few kilobytes.

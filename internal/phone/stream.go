@@ -9,6 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"parley"
 	"parley/internal/call"
 	"parley/internal/twilio"
 )
@@ -73,5 +74,7 @@ func (h *Handler) hold(token string, stream *twilio.MediaStream) {
 		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
 		return
 	}
-	h.opt.Host.Hold(h.ctx, stream, a)
+	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone {
+		h.farewells.expect(a.Call.ID)
+	}
 }

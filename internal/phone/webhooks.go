@@ -125,6 +125,7 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
+	defer h.farewells.said(c.ID)
 	if status != "" && status != "in-progress" && status != "ringing" {
 		h.twiml(w, twilio.Hangup{})
 		return

@@ -20,12 +20,10 @@ import (
 type HostOptions struct {
 	Calls *call.Service
 	Tools *tool.Runner
-	// ModelKey returns the model key of an organization, its own or the server's.
-	ModelKey  func(ctx context.Context, orgID string) (string, error)
-	ModelURL  string // base URL such as https://api.openai.com/v1
-	Simulated func(orgID string) bool
-	Observe   func(Observation) // metrics; nil = none
-	Logger    *slog.Logger
+	// Endpoint says which provider, and whose account, serves an organization.
+	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
+	Observe  func(Observation) // metrics; nil = none
+	Logger   *slog.Logger
 }
 
 // Observation is what metrics want to know of a session that ended.
@@ -50,20 +48,26 @@ func (h *Host) Live() int { return int(h.live.Load()) }
 // decideTimeout bounds the commit of an end before the socket is closed.
 const decideTimeout = 3 * time.Second
 
-// Hold runs the session of an attached call until it ends, then closes its books. It returns when nothing of
+// Hold runs the session of an attached call until it ends, then closes its books and says how it ended. It returns when nothing of
 // the session is left but the carrier's socket, which the caller closes. ctx ends calls on shutdown.
-func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) {
+func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Outcome {
 	h.live.Add(1)
 	defer h.live.Add(-1)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
 	s := New(carrier, a.Writer, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
-		SimulatedModel: h.opt.Simulated(a.Call.OrgID),
-		Dial:           func(ctx context.Context) (Model, error) { return h.dial(ctx, a) },
-		RunTool:        h.opt.Tools.Run,
-		Log:            logger,
+		SimulatedModel: endpoint.Simulated,
+		Dial: func(ctx context.Context) (Model, error) {
+			if endpointErr != nil {
+				return nil, fmt.Errorf("model account: %w", endpointErr)
+			}
+			return h.dial(ctx, endpoint, a.Agent.Model)
+		},
+		RunTool: h.opt.Tools.Run,
+		Log:     logger,
 	})
 	out := h.run(ctx, s, logger)
 	h.close(carrier, a, out, logger)
@@ -71,6 +75,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) {
 		h.opt.Observe(Observation{Outcome: out, Duration: time.Since(begun), Underruns: s.ledger.underruns})
 	}
 	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
+	return out
 }
 
 // run keeps a panic of one call away from all others.
@@ -114,13 +119,9 @@ const (
 )
 
 // dial opens the model's session. A refusal is final; a transport failure is tried once more.
-func (h *Host) dial(ctx context.Context, a *call.Attachment) (Model, error) {
-	key, err := h.opt.ModelKey(ctx, a.Call.OrgID)
-	if err != nil {
-		return nil, fmt.Errorf("model key: %w", err)
-	}
+func (h *Host) dial(ctx context.Context, e openai.Endpoint, model string) (Model, error) {
 	for attempt := 1; ; attempt++ {
-		m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: h.opt.ModelURL, Key: key, Model: a.Agent.Model})
+		m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: e.BaseURL, Key: e.Key, Model: model})
 		if err == nil {
 			return m, nil
 		}
