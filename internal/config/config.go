@@ -19,7 +19,7 @@ import (
 
 // Data says where data lives; every command that touches data has these flags.
 type Data struct {
-	Dir           string `name:"data" env:"PARLEY_DATA" default:"./parley-data" placeholder:"DIR" help:"Folder of the SQLite file, the key ring and recordings. Made with mode 0700."`
+	Dir           string `name:"data" env:"PARLEY_DATA" default:"./parley-data" help:"Folder of the SQLite file, the key ring and recordings. Made with mode 0700."`
 	DatabaseURL   string `name:"database-url" env:"PARLEY_DATABASE_URL" placeholder:"URL" help:"postgres://… to use PostgreSQL. Empty: SQLite in the data folder."`
 	SecretKeyFile string `name:"secret-key-file" env:"PARLEY_SECRET_KEY_FILE" placeholder:"FILE" help:"Key ring for sealing and tokens. Empty: secret.keys in the data folder. Must be given with PostgreSQL."`
 }
@@ -63,8 +63,8 @@ func (d Data) Validate() error {
 
 // Log says what is logged and how.
 type Log struct {
-	Level  string `name:"log" env:"PARLEY_LOG" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"Log level: debug, info, warn or error."`
-	Format string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" placeholder:"FORMAT" help:"Log format on standard error: text or json."`
+	Level  string `name:"log" env:"PARLEY_LOG" default:"info" enum:"debug,info,warn,error" help:"Log level: ${enum}."`
+	Format string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"Log format on standard error: ${enum}."`
 }
 
 // Serve is the configuration of `parley serve`.
@@ -72,7 +72,7 @@ type Serve struct {
 	Data `embed:""`
 	Log  `embed:""`
 
-	Listen       string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Listen address. Port 0 takes a free one."`
+	Listen       string        `name:"listen" env:"PARLEY_LISTEN" default:"127.0.0.1:8080" help:"Listen address. Port 0 takes a free one."`
 	PublicURL    string        `name:"public-url" env:"PARLEY_PUBLIC_URL" placeholder:"URL" help:"Public origin for TwiML, embed code and Twilio signatures. Empty: http:// and the listen address. https gives wss, http gives ws."`
 	BootstrapKey string        `name:"bootstrap-key" env:"PARLEY_BOOTSTRAP_KEY" placeholder:"KEY" help:"First API key of the default organization when no key exists: 24 to 200 printable ASCII characters without spaces."`
 	Drain        time.Duration `name:"drain" env:"PARLEY_DRAIN" default:"30s" help:"How long live calls may finish after SIGTERM. A second signal stops at once."`
@@ -81,7 +81,7 @@ type Serve struct {
 	OpenAIBaseURL    string `name:"openai-base-url" env:"OPENAI_BASE_URL" placeholder:"URL" help:"OpenAI-compatible server (default: https://api.openai.com/v1)."`
 	TwilioAccountSID string `name:"twilio-account-sid" env:"TWILIO_ACCOUNT_SID" placeholder:"SID" help:"Twilio account of the default organization."`
 	TwilioAuthToken  string `name:"twilio-auth-token" env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"Its auth token, which signs Twilio's requests. Without it only the simulated phone can call."`
-	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" placeholder:"URL" help:"Twilio REST origin (tests, regions)."`
+	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" help:"Twilio REST origin (tests, regions)."`
 
 	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Default requests per minute per organization. Checked at start; not enforced by this version."`
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
