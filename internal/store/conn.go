@@ -23,10 +23,8 @@ type conn struct {
 	db      executor
 	dialect dialect
 	inTx    bool
+	observe func(query string, args []any) // tests look at every statement; nil otherwise
 }
-
-// observe, when set by a test before any store is opened, sees every statement that is about to run.
-var observe func(dialect, query string, args []any)
 
 func (c conn) prepare(query string, args []any) (string, error) {
 	for _, a := range args {
@@ -35,10 +33,11 @@ func (c conn) prepare(query string, args []any) (string, error) {
 			return "", parley.Errorf(parley.CodeInvalid, "text must be valid UTF-8 without NUL characters")
 		}
 	}
-	if observe != nil {
-		observe(c.dialect.name, query, args)
+	query = c.dialect.rewrite(query)
+	if c.observe != nil {
+		c.observe(query, args)
 	}
-	return c.dialect.rewrite(query), nil
+	return query, nil
 }
 
 func (c conn) exec(ctx context.Context, query string, args ...any) (affected int64, err error) {

@@ -1,0 +1,174 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/store"
+	"parley/internal/store/storetest"
+)
+
+// scansAllowed are the statements about the whole server: they read small tables to the end.
+var scansAllowed = regexp.MustCompile(`^SELECT id, name, created_at FROM organization ORDER|^SELECT COUNT\(\*\) FROM (api_key|organization)`)
+
+// Every statement must reach its rows through an index. The plans are asked for with the arguments that the
+// methods really pass.
+func TestNoStatementScansATable(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		type statement struct {
+			query string
+			args  []any
+		}
+		var seen []statement
+		st.Observe(func(query string, args []any) { seen = append(seen, statement{query, args}) })
+		callEverything(t, st)
+		st.Observe(nil)
+		conn, err := st.Writer().Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if st.Dialect() == "postgres" { // tables are nearly empty: a scan must be shown only where nothing else is possible
+			if _, err := conn.ExecContext(t.Context(), `SET enable_seqscan = off`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checked := map[string]bool{}
+		for _, s := range seen {
+			if checked[s.query] || strings.Contains(s.query, "SAVEPOINT") || scansAllowed.MatchString(s.query) {
+				continue
+			}
+			checked[s.query] = true
+			if plan := explain(t, conn, st.Dialect(), s.query, s.args); scans(plan) {
+				t.Errorf("%s\n%s", s.query, plan)
+			}
+		}
+		if len(checked) < 40 {
+			t.Errorf("only %d statements were seen", len(checked))
+		}
+	})
+}
+
+func explain(t *testing.T, conn *sql.Conn, dialect, query string, args []any) string {
+	t.Helper()
+	prefix := "EXPLAIN "
+	if dialect == "sqlite" {
+		prefix = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := conn.QueryContext(t.Context(), prefix+query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var line string
+		var ignored int
+		into := []any{&line}
+		if dialect == "sqlite" {
+			into = []any{&ignored, &ignored, &ignored, &line}
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(line + "\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan.String()
+}
+
+// scans reports a full scan: of a table, or of a whole index without a condition.
+func scans(plan string) bool {
+	for line := range strings.Lines(plan) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "SCAN ") && line != "SCAN CONSTANT ROW" && !strings.HasSuffix(line, "VALUES") || strings.Contains(line, "Seq Scan on") {
+			return true
+		}
+	}
+	return false
+}
+
+func TestScansAreRecognized(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		conn, err := st.Writer().Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		plan := explain(t, conn, st.Dialect(), `SELECT id FROM agent WHERE instructions = 'x'`, nil)
+		if !scans(plan) {
+			t.Errorf("not recognized: %s", plan)
+		}
+	})
+}
+
+// callEverything runs each method once, with results, so that nested statements run too.
+func callEverything(t *testing.T, st *store.Store) {
+	t.Helper()
+	org := storetest.Organization(t, st)
+	agent := storetest.Agent(t, st, org.ID, parley.AgentVoice, "+15550100001")
+	call := storetest.Call(t, st, agent)
+	key := parley.APIKey{ID: parley.NewID(), CreatedAt: storetest.Now()}
+	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Status: store.RunRunning, LeaseUntil: storetest.Now().Add(time.Hour)}
+	storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		_, _, _, attach := tx.AttachStream(ctx, []byte("t"), call.CallSID, "MZ", "p", time.Now())
+		if !parley.IsNotFound(attach) {
+			return attach
+		}
+		if err := errors.Join(
+			tx.CreateAPIKey(ctx, org.ID, key, []byte("hash")),
+			tx.CreateRun(ctx, org.ID, run),
+			tx.CreateTestCall(ctx, org.ID, call.ID, "CA", time.Now()),
+			tx.SetSetting(ctx, "k", "v"),
+			tx.AppendEvents(ctx, org.ID, call.ID, 0, []parley.Event{{Seq: 1, Type: "x", Data: []byte("{}")}}),
+			tx.SetCredentials(ctx, org.ID, store.SealedCredentials{}),
+			tx.UpdateAgent(ctx, org.ID, agent),
+		); err != nil {
+			return err
+		}
+		for _, try := range storetest.Tenancy(agent, agent, call, key, run) {
+			err := tx.Savepoint(ctx, func() error { return try(ctx, tx, org.ID) })
+			if store.IsBroken(err) {
+				return err
+			}
+		}
+		return nil
+	})
+	ctx := t.Context()
+	for _, sort := range []string{"createdAt", "updatedAt", "name"} {
+		_, _, err := st.ListAgents(ctx, org.ID, parley.AgentFilter{Sort: sort, Search: "a", Type: parley.AgentVoice, Status: parley.AgentActive, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []parley.ConversationFilter{{}, {AgentID: agent.ID}, {StartedAfter: time.Now(), StartedBefore: time.Now(), Search: "a", Channel: "phone", Status: "active"}} {
+		if _, _, err := st.ListConversations(ctx, org.ID, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, e1 := st.FindAgentOrganization(ctx, agent.ID)
+	_, e2 := st.FindPhoneNumber(ctx, "+1")
+	_, e3 := st.FindCallBySID(ctx, call.CallSID)
+	_, e4 := st.FindStreamToken(ctx, []byte("x"), time.Now())
+	_, e5 := st.ListStaleCalls(ctx, parley.CallLive, time.Now(), 5)
+	_, e6 := st.FindAPIKeyByHash(ctx, []byte("hash"))
+	_, e7 := st.FindOrganization(ctx, org.Name)
+	_, e8 := st.FindSetting(ctx, "k")
+	_, e9 := st.FindAgent(ctx, org.ID, agent.ID)
+	for i, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9} {
+		if err != nil && !parley.IsNotFound(err) {
+			t.Fatal(fmt.Errorf("call %d: %w", i, err))
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/store"
+)
+
+func conversations(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentVoice)
+	c := Conversation(t, st, agent)
+	got, err := st.FindConversation(t.Context(), agent.OrgID, c.ID)
+	same(t, err, got, c)
+	err = TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateConversation(ctx, agent.OrgID, c) })
+	wantCode(t, "same conversation again", err, parley.CodeConflict)
+
+	ended := Now()
+	c.Status, c.EndedAt, c.EndReason, c.Simulated = parley.ConversationFailed, &ended, parley.EndCarrierLost, true
+	c.Metadata = json.RawMessage(`{"a": [1, "x"]}`)
+	c.Summary = &parley.Summary{MessageCount: 3, Cost: 42, Prices: "p", Usage: parley.Usage{TotalTokens: 9, TranscriptionSeconds: 1.5}, Latency: parley.Latency{Turns: 1, P50Ms: 2}}
+	changed := c
+	changed.Epoch, changed.LastSeq, changed.AgentName = 99, 99, "not written"
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateConversation(ctx, agent.OrgID, changed) })
+	got, err = st.FindConversation(t.Context(), agent.OrgID, c.ID)
+	same(t, err, got, c)
+}
+
+func conversationLists(t *testing.T, st *store.Store) {
+	org, base := Organization(t, st), Now()
+	ada, bob := Agent(t, st, org.ID, parley.AgentVoice), Agent(t, st, org.ID, parley.AgentChat)
+	Conversation(t, st, Agent(t, st, Organization(t, st).ID, parley.AgentVoice)) // another tenant's
+	ids := make([]string, 4)
+	for i := range ids {
+		c := parley.Conversation{ID: parley.NewID(), AgentID: ada.ID, AgentName: "Ädelgard 50%", Channel: parley.ChannelPhone,
+			Status: parley.ConversationActive, Direction: "inbound", From: "+15550100001", To: "+15550100002",
+			StartedAt: base.Add(time.Duration(i/2) * time.Second)}
+		if i == 3 {
+			c.AgentID, c.AgentName, c.Channel, c.Status, c.From, c.To = bob.ID, "Bob", parley.ChannelChat, parley.ConversationCompleted, "", ""
+		}
+		ids[i] = c.ID
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateConversation(ctx, org.ID, c) })
+	}
+	for _, c := range []struct {
+		name  string
+		f     parley.ConversationFilter
+		want  []int
+		total int
+	}{
+		{"newest first", parley.ConversationFilter{}, []int{3, 2, 1, 0}, 4},
+		{"page", parley.ConversationFilter{Limit: 2, Offset: 1}, []int{2, 1}, 4},
+		{"agent", parley.ConversationFilter{AgentID: ada.ID}, []int{2, 1, 0}, 3},
+		{"channel", parley.ConversationFilter{Channel: parley.ChannelChat}, []int{3}, 1},
+		{"status", parley.ConversationFilter{Status: parley.ConversationActive, Limit: 1}, []int{2}, 3},
+		{"after", parley.ConversationFilter{StartedAfter: base}, []int{3, 2}, 2},
+		{"before", parley.ConversationFilter{StartedBefore: base.Add(time.Second)}, []int{1, 0}, 2},
+		{"agent name", parley.ConversationFilter{Search: "ÄDEL"}, []int{2, 1, 0}, 3},
+		{"number", parley.ConversationFilter{Search: "0100002"}, []int{2, 1, 0}, 3},
+		{"literal", parley.ConversationFilter{Search: "0%"}, []int{2, 1, 0}, 3},
+		{"no wildcard", parley.ConversationFilter{Search: "%b"}, []int{}, 0},
+	} {
+		list, total, err := st.ListConversations(t.Context(), org.ID, c.f)
+		got, want := []string{}, []string{}
+		for _, conv := range list {
+			got = append(got, conv.ID)
+		}
+		for _, i := range c.want {
+			want = append(want, ids[i])
+		}
+		if err != nil || total != c.total || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: got %q of %d (%v), want %q of %d", c.name, got, total, err, want, c.total)
+		}
+	}
+}
+
+// numbered returns events with sequence numbers from first.
+func numbered(first int64, n int) []parley.Event {
+	list := make([]parley.Event, n)
+	for i := range list {
+		list[i] = parley.NewEvent(parley.EventDTMF, Now(), parley.DTMFData{Digit: fmt.Sprint(i)})
+		list[i].Seq = first + int64(i)
+	}
+	return list
+}
+
+func events(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentVoice)
+	c := Conversation(t, st, agent)
+	add := func(events []parley.Event) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.AppendEvents(ctx, agent.OrgID, c.ID, 0, events)
+		})
+	}
+	all := numbered(1, 200) // several INSERTs
+	same(t, add(nil), nil, nil)
+	same(t, add(all[:150]), nil, nil)
+	same(t, add(all[150:]), nil, nil)
+	got, err := st.ListEvents(t.Context(), agent.OrgID, c.ID, 0, 0)
+	same(t, err, got, all)
+	got, err = st.ListEvents(t.Context(), agent.OrgID, c.ID, 10, 5)
+	same(t, err, got, all[10:15])
+	got, err = st.ListEvents(t.Context(), agent.OrgID, c.ID, 200, 5)
+	same(t, err, got, []parley.Event{})
+	hole := numbered(201, 3)
+	hole[2].Seq = 205
+	if err := add(hole); err == nil || errors.Is(err, store.ErrFenced) {
+		t.Errorf("a hole inside the append: %v", err)
+	}
+	epoch, last, err := st.FindPosition(t.Context(), agent.OrgID, c.ID)
+	same(t, err, []int64{epoch, last}, []int64{0, 200})
+}
+
+func epochs(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentVoice)
+	c := Conversation(t, st, agent)
+	add := func(epoch, seq int64) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.AppendEvents(ctx, agent.OrgID, c.ID, epoch, numbered(seq, 2))
+		})
+	}
+	raise := func() (epoch, last int64) {
+		Write(t, st, func(ctx context.Context, tx *store.Tx) (err error) {
+			epoch, last, err = tx.RaiseEpoch(ctx, agent.OrgID, c.ID)
+			return err
+		})
+		return epoch, last
+	}
+	same(t, add(0, 1), nil, nil)
+	epoch, last := raise()
+	same(t, nil, []int64{epoch, last}, []int64{1, 2})
+	for name, err := range map[string]error{
+		"older epoch": add(0, 3), "epoch to come": add(2, 3), "overlap": add(1, 2), "gap": add(1, 4),
+	} {
+		if !errors.Is(err, store.ErrFenced) {
+			t.Errorf("%s: %v, want ErrFenced", name, err)
+		}
+	}
+	same(t, add(1, 3), nil, nil)
+	got, err := st.ListEvents(t.Context(), agent.OrgID, c.ID, 0, 0)
+	same(t, err, len(got), 4)
+
+	// Every taker gets an epoch of its own.
+	var mu sync.Mutex
+	taken := map[int64]bool{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			epoch, _ := raise()
+			mu.Lock()
+			defer mu.Unlock()
+			taken[epoch] = true
+		})
+	}
+	wg.Wait()
+	same(t, nil, len(taken), 8)
+}
+
+func runs(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentChat)
+	c, at := Conversation(t, st, agent), Now()
+	run := store.Run{ID: parley.NewID(), ConversationID: c.ID, Owner: "p1", Status: store.RunRunning, LeaseUntil: at.Add(time.Minute), StartedAt: at}
+	create := func(r store.Run) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateRun(ctx, agent.OrgID, r) })
+	}
+	same(t, create(run), nil, nil)
+	got, err := st.FindRun(t.Context(), agent.OrgID, run.ID)
+	same(t, err, got, run)
+	second := run
+	second.ID, second.StartedAt = parley.NewID(), at.Add(30*time.Second)
+	wantCode(t, "second run", create(second), parley.CodeConflict)
+
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		return tx.RenewRun(ctx, agent.OrgID, run.ID, at.Add(2*time.Minute))
+	})
+	second.StartedAt = at.Add(time.Minute)
+	wantCode(t, "run during a renewed lease", create(second), parley.CodeConflict)
+	second.StartedAt = at.Add(2 * time.Minute)
+	same(t, create(second), nil, nil)
+	first, err := st.FindRun(t.Context(), agent.OrgID, run.ID)
+	same(t, err, []any{first.Status, first.EndedAt}, []any{store.RunFailed, &second.StartedAt})
+
+	finish := func(id string) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.FinishRun(ctx, agent.OrgID, id, store.RunCompleted, at)
+		})
+	}
+	wantCode(t, "finishing a replaced run", finish(run.ID), parley.CodeNotFound)
+	err = TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.RenewRun(ctx, agent.OrgID, run.ID, at) })
+	wantCode(t, "renewing a replaced run", err, parley.CodeNotFound)
+	same(t, finish(second.ID), nil, nil)
+	third := run
+	third.ID = parley.NewID()
+	same(t, create(third), nil, nil)
+}
+
+func runRace(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentChat)
+	c := Conversation(t, st, agent)
+	won := race(8, func() error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.CreateRun(ctx, agent.OrgID, store.Run{ID: parley.NewID(), ConversationID: c.ID, Owner: "p",
+				Status: store.RunRunning, LeaseUntil: Now().Add(time.Hour)})
+		})
+	}, func(err error) { wantCode(t, "loser", err, parley.CodeConflict) })
+	same(t, nil, won, 1)
+}
+
+// race calls f n times at once, counts the winners and shows the losers' errors.
+func race(n int, f func() error, lost func(error)) (won int) {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() { errs[i] = f() })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else {
+			lost(err)
+		}
+	}
+	return won
+}
+
+func lostUpdate(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentVoice)
+	race(20, func() error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			a, err := tx.FindAgent(ctx, agent.OrgID, agent.ID)
+			if err != nil {
+				return err
+			}
+			a.Instructions += "x"
+			return tx.UpdateAgent(ctx, agent.OrgID, a)
+		})
+	}, func(err error) { t.Error(err) })
+	got, err := st.FindAgent(t.Context(), agent.OrgID, agent.ID)
+	same(t, err, len(got.Instructions)-len(agent.Instructions), 20)
+}

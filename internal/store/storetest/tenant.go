@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/store"
+)
+
+// tenants calls every method that takes an organization with the ids of another organization's things.
+// Tenancy names the methods, so that a test can see that none is missing.
+func tenants(t *testing.T, st *store.Store) {
+	owner, intruder := Organization(t, st), Organization(t, st)
+	agent := Agent(t, st, owner.ID, parley.AgentVoice, "+15550100001")
+	foreign := Agent(t, st, intruder.ID, parley.AgentVoice)
+	call := Call(t, st, agent)
+	key := parley.APIKey{ID: parley.NewID(), CreatedAt: Now()}
+	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Status: store.RunRunning, LeaseUntil: Now().Add(time.Hour)}
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		return errors.Join(
+			tx.CreateAPIKey(ctx, owner.ID, key, []byte("hash")),
+			tx.CreateRun(ctx, owner.ID, run),
+			tx.CreateTestCall(ctx, owner.ID, call.ID, "CA", Now().Add(time.Hour)),
+			tx.AppendEvents(ctx, owner.ID, call.ID, 0, numbered(1, 3)),
+			tx.SetStreamToken(ctx, owner.ID, call.ID, []byte("token"), Now().Add(time.Hour)),
+			tx.SetCredentials(ctx, owner.ID, store.SealedCredentials{OpenAIKey: []byte("sealed")}),
+		)
+	})
+	before := snapshot(t, st, owner.ID, agent, call, run)
+	for name, try := range Tenancy(agent, foreign, call, key, run) {
+		var outcome error
+		_ = TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			outcome = try(ctx, tx, intruder.ID)
+			return nil
+		})
+		// An error must say "not found" (or fenced), as for something that does not exist.
+		if !parley.IsNotFound(outcome) && !errors.Is(outcome, store.ErrFenced) && !errors.Is(outcome, errNothing) {
+			t.Errorf("%s: %v", name, outcome)
+		}
+	}
+	same(t, nil, snapshot(t, st, owner.ID, agent, call, run), before)
+}
+
+// errNothing is the outcome of a method that found or changed nothing and is right to say so without an error.
+var errNothing = errors.New("nothing found")
+
+func nothing(n int, err error) error {
+	if err == nil && n == 0 {
+		return errNothing
+	}
+	return err
+}
+
+// Tenancy is one attempt of an intruder for each method with an organization: intruder's organization, the
+// owner's ids. Each must end in not_found, ErrFenced or nothing.
+func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, run store.Run) map[string]func(ctx context.Context, tx *store.Tx, orgID string) error {
+	conv := parley.Conversation{ID: parley.NewID(), AgentID: agent.ID, Channel: parley.ChannelPhone, StartedAt: Now()}
+	existing := conv
+	existing.ID = call.ID
+	own := call
+	own.AgentID, own.CallSID = foreign.ID, "CAother"
+	again := run
+	again.ID = parley.NewID()
+	return map[string]func(ctx context.Context, tx *store.Tx, orgID string) error{
+		"FindCredentials": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			c, err := tx.FindCredentials(ctx, orgID)
+			return nothing(len(c.OpenAIKey), err)
+		},
+		"SetCredentials": func(ctx context.Context, tx *store.Tx, _ string) error {
+			return tx.SetCredentials(ctx, parley.NewID(), store.SealedCredentials{})
+		},
+		"ListAPIKeys": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			list, err := tx.ListAPIKeys(ctx, orgID)
+			return nothing(len(list), err)
+		},
+		"CreateAPIKey": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
+		"RevokeAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.RevokeAPIKey(ctx, orgID, key.ID, Now())
+		},
+		"TouchAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.TouchAPIKey(ctx, orgID, key.ID, Now()))
+		},
+		"FindAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindAgent(ctx, orgID, agent.ID)
+			return err
+		},
+		"ListAgents": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, total, err := tx.ListAgents(ctx, orgID, parley.AgentFilter{IncludeDeleted: true})
+			return nothing(total-1, err) // its own
+		},
+		"CreateAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			err := tx.CreateAgent(ctx, orgID, agent)
+			if parley.IsConflict(err) { // ids are random: a taken one tells nothing
+				return errNothing
+			}
+			return err
+		},
+		"UpdateAgent": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.UpdateAgent(ctx, orgID, agent) },
+		"DeleteAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeleteAgent(ctx, orgID, agent.ID, Now())
+		},
+		"RestoreAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.RestoreAgent(ctx, orgID, agent.ID, Now())
+			return err
+		},
+		"FindConversation": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindConversation(ctx, orgID, call.ID)
+			return err
+		},
+		"ListConversations": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, total, err := tx.ListConversations(ctx, orgID, parley.ConversationFilter{AgentID: agent.ID})
+			return nothing(total, err)
+		},
+		"CreateConversation": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.CreateConversation(ctx, orgID, conv)
+		},
+		"UpdateConversation": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.UpdateConversation(ctx, orgID, existing)
+		},
+		"ListEvents": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			list, err := tx.ListEvents(ctx, orgID, call.ID, 0, 0)
+			return nothing(len(list), err)
+		},
+		"FindPosition": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, _, err := tx.FindPosition(ctx, orgID, call.ID)
+			return err
+		},
+		"RaiseEpoch": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, _, err := tx.RaiseEpoch(ctx, orgID, call.ID)
+			return err
+		},
+		"AppendEvents": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.AppendEvents(ctx, orgID, call.ID, 0, numbered(4, 1))
+		},
+		"FindCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindCall(ctx, orgID, call.ID)
+			return err
+		},
+		"CreateCall": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.CreateCall(ctx, orgID, own) },
+		"UpdateCall": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.UpdateCall(ctx, orgID, own) },
+		"SetStreamToken": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.SetStreamToken(ctx, orgID, call.ID, []byte("stolen"), Now().Add(time.Hour))
+		},
+		"FindRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindRun(ctx, orgID, run.ID)
+			return err
+		},
+		"CreateRun": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.CreateRun(ctx, orgID, again) },
+		"RenewRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.RenewRun(ctx, orgID, run.ID, Now())
+		},
+		"FinishRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.FinishRun(ctx, orgID, run.ID, store.RunFailed, Now())
+		},
+		"CreateTestCall": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
+		"UseTestCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.UseTestCall(ctx, orgID, call.ID, "CA", Now())
+		},
+	}
+}
+
+// snapshot reads everything that the intruder tried to change.
+func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, call parley.Call, run store.Run) []any {
+	t.Helper()
+	ctx := t.Context()
+	a, err1 := st.FindAgent(ctx, orgID, agent.ID)
+	c, err2 := st.FindConversation(ctx, orgID, call.ID)
+	k, err3 := st.FindStreamToken(ctx, []byte("token"), Now())
+	e, err4 := st.ListEvents(ctx, orgID, call.ID, 0, 0)
+	r, err5 := st.FindRun(ctx, orgID, run.ID)
+	keys, err6 := st.ListAPIKeys(ctx, orgID)
+	secrets, err7 := st.FindCredentials(ctx, orgID)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+		t.Fatal(err)
+	}
+	return []any{a, c, k, e, r, keys, secrets}
+}
