@@ -1,0 +1,111 @@
+// Command parley-load measures what a live call costs: it starts the real server in a process of its own, holds
+// many calls at once through the simulated phone and the simulated model, and prints the latency that the
+// server adds, the CPU time and the memory of a call. It does so twice: with the database as it is, and with
+// 5 ms added to every commit.
+//
+//	go run ./cmd/parley-load [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
+//
+// Run it in the repository, on Linux (it reads /proc). It exits with 1 when something was wrong that must never
+// be wrong, however slow the machine is: a call failed, a byte of audio was lost or changed, either protocol was
+// violated, the record has a gap, or a goroutine, socket or file descriptor was left. Times are printed and
+// never judged.
+//
+// Phones, model and server share this machine's processors. "Phones late" says how late the phones' own 20 ms
+// clock was at worst: where it is not small, the latencies show an overloaded machine, not the server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// options are the command's flags.
+type options struct {
+	Calls     int           `name:"calls" default:"100" help:"Calls at once."`
+	Duration  time.Duration `name:"duration" default:"30s" help:"How long callers go on speaking; the turn under way then is finished."`
+	Interrupt bool          `name:"interrupt" help:"Add a pass in which every fourth caller interrupts each answer."`
+	JSON      bool          `name:"json" help:"Print one JSON object instead of the table."`
+	Keep      bool          `name:"keep" help:"Keep the server's data and logs and say where they are."`
+	Delay     time.Duration `name:"commit-delay" default:"5ms" help:"Added to every commit in the second pass."`
+}
+
+// Validate checks the numbers; kong calls it.
+func (o options) Validate() error {
+	switch {
+	case o.Calls < 1 || o.Calls > 5000:
+		return errors.New("--calls must be 1 to 5000")
+	case o.Duration < time.Second || o.Duration > time.Hour:
+		return errors.New("--duration must be 1s to 1h")
+	case o.Delay < 0 || o.Delay > time.Second:
+		return errors.New("--commit-delay must be 0s to 1s")
+	}
+	return nil
+}
+
+func main() {
+	var opt options
+	kong.Parse(&opt, kong.Name("parley-load"), kong.Description("Measure what a live call costs the server."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ok, err := run(ctx, opt, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "parley-load:", err)
+	}
+	if err != nil || !ok {
+		os.Exit(1)
+	}
+}
+
+// run makes all passes and prints the report. It reports whether every pass was faultless; an error means that
+// there was nothing to measure.
+func run(ctx context.Context, opt options, out, progress io.Writer) (ok bool, err error) {
+	dir, err := os.MkdirTemp("", "parley-load-")
+	if err != nil {
+		return false, fmt.Errorf("making a folder: %w", err)
+	}
+	defer func() {
+		if opt.Keep {
+			_, _ = fmt.Fprintln(progress, "data and logs are kept in", dir)
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
+	_, _ = fmt.Fprintln(progress, "building the server")
+	binary := filepath.Join(dir, "parley")
+	if err := buildServer(ctx, binary); err != nil {
+		return false, err
+	}
+	callers, err := voices()
+	if err != nil {
+		return false, err
+	}
+	passes := []pass{{Name: "as it is"}, {Name: fmt.Sprintf("commits +%v", opt.Delay), delay: opt.Delay}}
+	if opt.Interrupt {
+		passes = append(passes, pass{Name: "interrupting", interrupt: true})
+	}
+	var results []result
+	for i, p := range passes {
+		p.options, p.binary, p.voices = opt, binary, callers
+		p.dir = filepath.Join(dir, fmt.Sprintf("pass-%d", i+1))
+		_, _ = fmt.Fprintf(progress, "pass %d of %d, %s: %d calls for %v\n", i+1, len(passes), p.Name, opt.Calls, opt.Duration)
+		r, err := p.run(ctx)
+		if err != nil {
+			return false, fmt.Errorf("pass %q: %w", p.Name, err)
+		}
+		results = append(results, r)
+	}
+	r := newReport(opt, results)
+	if opt.JSON {
+		return r.OK, r.json(out)
+	}
+	return r.OK, r.table(out)
+}
