@@ -21,6 +21,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run everything in one process. Works without any configuration."`
 	Key     keyCmd     `cmd:"" help:"Create, list and revoke API keys."`
 	Org     orgCmd     `cmd:"" help:"Create and list organizations."`
+	Call    callCmd    `cmd:"" help:"Place a simulated phone call to a running server."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to date and exit (serve does it too)."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
 	Version versionCmd `cmd:"" help:"Print versions."`

@@ -14,9 +14,9 @@ const (
 	maxHum           = 60 * audio.Rate
 )
 
-// hum returns speech-like µ-law audio as long as text would take: a buzz at 120 Hz through two formants that
+// Hum returns speech-like µ-law audio as long as text would take: a buzz at 120 Hz through two formants that
 // move with the letters and fall silent between words.
-func hum(text string) []byte {
+func Hum(text string) []byte {
 	text = strings.Join(strings.Fields(text), " ")
 	n := min(samplesPerLetter*utf8.RuneCountInString(text), maxHum)
 	out := make([]int16, 0, n)

@@ -126,6 +126,13 @@ func (c *Call) Parameter(name string) string {
 	return ""
 }
 
+// Turns returns the caller's turns so far; it copies less than Report.
+func (c *Call) Turns() []Turn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turns()
+}
+
 // Report returns a copy of the record so far; it is complete once Done is closed.
 func (c *Call) Report() *Report {
 	c.mu.Lock()

@@ -57,7 +57,7 @@ func (c *Call) lead(base, ref, method string, extra url.Values) *document {
 
 // say speaks a notice: it is recorded, and heard as a hum of the length that the words would take.
 func (c *Call) say(ctx context.Context, v verb) {
-	hum := hum(v.text)
+	hum := Hum(v.text)
 	c.mu.Lock()
 	c.record.notices = append(c.record.notices, v.text)
 	c.tell(EventNotice, v.text)
