@@ -1,0 +1,206 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"parley"
+	"parley/internal/api"
+	"parley/internal/auth"
+	"parley/internal/call"
+	"parley/internal/chat"
+	"parley/internal/event"
+	"parley/internal/log"
+	"parley/internal/metric"
+	"parley/internal/openai"
+	"parley/internal/secret"
+	"parley/internal/server"
+	"parley/internal/sim/model"
+	"parley/internal/store"
+	"parley/internal/store/storetest"
+	"parley/internal/tool"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// house is a whole server but for the listener: real routes, real database, simulated model.
+type house struct {
+	t       *testing.T
+	st      *store.Store
+	api     *api.API
+	handler http.Handler
+	org     parley.Organization
+	key     string // of org, all scopes
+	check   func(t *testing.T, method, path string, status int, media string, body []byte)
+}
+
+func newHouse(t *testing.T, st *store.Store) *house {
+	t.Helper()
+	logger := slog.New(slog.DiscardHandler)
+	sim, err := model.Start(model.Options{FirstDelta: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := secret.OpenRing(filepath.Join(t.TempDir(), "keys"), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, st: st, org: storetest.Organization(t, st)}
+	lg := log.New(st, event.NewBus(), log.Options{})
+	client := openai.NewChatClient()
+	chats := chat.New(chat.Options{
+		Store: st, Log: lg, Tools: tool.New(tool.Options{}), Owner: "test", Model: openai.NewChat(openai.ChatOptions{Client: client}),
+		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
+			return openai.Endpoint{BaseURL: sim.BaseURL(), Key: sim.Key(), Simulated: true}, nil
+		},
+	})
+	calls := call.New(st, lg, ring, call.Options{PublicURL: "https://parley.example", Owner: "test", DefaultOrg: h.org.ID, Simulated: true,
+		Defaults: parley.Credentials{TwilioAccountSID: "AC" + strings.Repeat("0", 32), TwilioAuthToken: "token"}, Logger: logger})
+	keys := auth.New(st, logger)
+	h.api = api.New(api.Options{Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", Chat: chats, Calls: calls})
+	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
+	h.key = h.newKey(h.org.ID, parley.ScopeAll)
+	h.check = documented(t, h.api)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		for _, err := range []error{chats.Close(ctx), lg.Close(ctx), sim.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		keys.Close()
+		client.CloseIdleConnections()
+	})
+	return h
+}
+
+// newKey stores a key of an organization.
+func (h *house) newKey(orgID string, scopes ...string) string {
+	h.t.Helper()
+	text := auth.NewKey()
+	storetest.Write(h.t, h.st, func(ctx context.Context, tx *store.Tx) error {
+		return tx.CreateAPIKey(ctx, orgID, auth.Describe(orgID, "test", text, scopes, time.Now()), auth.HashKey(text))
+	})
+	return text
+}
+
+// request is one row of a scenario.
+type request struct {
+	method, path string
+	key          string // "" = the house's; "none" = without
+	body         string // "" = without
+	media        string // "" = application/json
+	accept       string
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	json   map[string]any
+}
+
+// do sends a request through every middleware and checks the answer against the OpenAPI document.
+func (h *house) do(t *testing.T, r request) answer {
+	t.Helper()
+	var body io.Reader
+	if r.body != "" {
+		body = strings.NewReader(r.body)
+	}
+	req := httptest.NewRequestWithContext(t.Context(), r.method, "http://x"+r.path, body)
+	switch r.key {
+	case "":
+		req.Header.Set("X-Api-Key", h.key)
+	case "none":
+	default:
+		req.Header.Set("X-Api-Key", r.key)
+	}
+	if r.body != "" {
+		req.Header.Set("Content-Type", "application/json")
+		if r.media != "" {
+			req.Header.Set("Content-Type", r.media)
+		}
+	}
+	if r.accept != "" {
+		req.Header.Set("Accept", r.accept)
+	}
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, req)
+	a := answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+	if w.Header().Get("X-Request-Id") == "" {
+		t.Errorf("%s %s carries no X-Request-Id", r.method, r.path)
+	}
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") {
+		dec := json.NewDecoder(bytes.NewReader(a.body))
+		if err := dec.Decode(&a.json); err != nil {
+			t.Errorf("%s %s answered no JSON: %s", r.method, r.path, a.body)
+		}
+		if ok := a.json["success"]; ok != (a.status < 400) {
+			t.Errorf("%s %s = %d with success %v", r.method, r.path, a.status, ok)
+		}
+	}
+	path, _, _ := strings.Cut(r.path, "?")
+	h.check(t, r.method, path, a.status, w.Header().Get("Content-Type"), a.body)
+	return a
+}
+
+// at returns the member at a path such as "data.agents.0.name".
+func (a answer) at(path string) any {
+	var v any = a.json
+	for name := range strings.SplitSeq(path, ".") {
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[name]
+		case []any:
+			i := int(name[0] - '0')
+			if i >= len(x) {
+				return nil
+			}
+			v = x[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+// text is at for strings.
+func (a answer) text(path string) string {
+	s, _ := a.at(path).(string)
+	return s
+}
+
+// fields are the names in error.details.
+func (a answer) fields() []string {
+	var out []string
+	list, _ := a.at("error.details").([]any)
+	for _, d := range list {
+		if m, ok := d.(map[string]any); ok {
+			out = append(out, m["field"].(string))
+		}
+	}
+	return out
+}
+
+// createAgent makes an agent through the API and returns its id.
+func (h *house) createAgent(t *testing.T, key, body string) string {
+	t.Helper()
+	a := h.do(t, request{method: "POST", path: "/api/v1/agents", key: key, body: body})
+	if a.status != 201 {
+		t.Fatalf("create %s: %d %s", body, a.status, a.body)
+	}
+	return a.text("data.id")
+}
