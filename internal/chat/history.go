@@ -14,8 +14,8 @@ import (
 // How much of a log is read for one turn, newest first. What a turn costs must not grow with what was said
 // before: once the budget is full, older events are not read.
 const (
-	windowEvents = 400
-	maxWindows   = 6
+	windowEvents = 300
+	maxWindows   = 4
 )
 
 // tail is the end of a conversation's log before the turn.
