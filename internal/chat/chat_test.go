@@ -591,7 +591,7 @@ func TestClientLeaves(t *testing.T) {
 	left := run.Subscribe(ctx, 0)
 	cancel()
 	close(release)
-	for range left { //nolint:revive // drains what was under way; the channel closes
+	for range left {
 	}
 	if r, err := wait(t, run); err != nil || r.Text != "Still here" {
 		t.Errorf("result %+v, %v", r, err)

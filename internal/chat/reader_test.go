@@ -193,7 +193,7 @@ func BenchmarkDelta(b *testing.B) {
 			for range readers {
 				ch := r.Subscribe(ctx, 0)
 				go func() {
-					for range ch { //nolint:revive // reads along
+					for range ch {
 					}
 					gone <- struct{}{}
 				}()

@@ -102,6 +102,6 @@ func (t *turn) toolDone(j *toolJob) {
 	output := j.result.Output
 	t.result.ToolCalls = append(t.result.ToolCalls, parley.ToolCall{
 		ID: j.call.ID, Name: j.call.Name, Arguments: recordedArguments(j.call.Arguments), Result: &output,
-		Outcome: j.result.Outcome, Ms: ms(j.result.Duration), At: time.Now().UTC(),
+		Outcome: j.result.Outcome, Ms: ms(j.result.Duration), At: time.Now().UTC().Truncate(time.Microsecond),
 	})
 }
