@@ -92,7 +92,7 @@ func victim(ctx context.Context, st *store.Store, l *log.Log, i int, id string, 
 		w.Fact("fact", parley.DTMFData{Digit: fmt.Sprint(n)})
 		say <- fmt.Sprintf("F %d %d %d\n", i, n, at.UnixMicro())
 		// Intents take waiting facts along: they are rare here, so that facts have to be committed by the clock.
-		if rand.IntN(200) == 0 { //nolint:gosec // as below
+		if rand.IntN(200) == 0 {
 			if err := w.Intent(ctx, "intent", parley.DTMFData{Digit: fmt.Sprint(n)}); err != nil {
 				say <- "E " + err.Error() + "\n"
 				return
@@ -206,7 +206,7 @@ func runVictim(t *testing.T, o store.Options, orgID string, ids []string) (r rep
 	// The moment of the kill: so many intents later, and then anywhere within four commit intervals.
 	fatal := time.NewTimer(patience)
 	defer fatal.Stop()
-	after := 1 + rand.IntN(4) //nolint:gosec // a random moment is no secret
+	after := 1 + rand.IntN(4)
 	killed := make(chan time.Time, 1)
 	kill := func() {
 		at := time.Now()
@@ -226,7 +226,7 @@ func runVictim(t *testing.T, o store.Options, orgID string, ids []string) (r rep
 			scan(t, line, "I %d %d", &i, &n)
 			r.intents[i][n] = true
 			if after--; after == 0 {
-				time.AfterFunc(time.Duration(rand.IntN(200_000))*time.Microsecond, kill) //nolint:gosec // as above
+				time.AfterFunc(time.Duration(rand.IntN(200_000))*time.Microsecond, kill)
 			}
 		case 'S':
 			scan(t, line, "S %d", &us)

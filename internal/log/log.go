@@ -69,7 +69,7 @@ type Log struct {
 
 	wake   chan struct{}
 	done   chan struct{}
-	ctx    context.Context // ends when Close gives up
+	ctx    context.Context //nolint:containedctx // the committer's life: it ends when Close gives up
 	giveUp context.CancelFunc
 }
 

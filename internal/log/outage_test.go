@@ -58,7 +58,7 @@ func (c *cutter) close() {
 
 func (c *cutter) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", c.server)
+	server, err := (&net.Dialer{Timeout: patience}).Dial("tcp", c.server)
 	if err != nil {
 		return
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -59,7 +60,7 @@ func (c conn) row(ctx context.Context, dest []any, query string, args ...any) (f
 		return false, err
 	}
 	err = c.db.QueryRowContext(ctx, query, args...).Scan(dest...)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	return err == nil, err
@@ -98,7 +99,7 @@ func find[T any](ctx context.Context, c conn, what string, scan func(scanner) (T
 		return zero, fmt.Errorf("finding %s: %w", strings.ToLower(what), err)
 	}
 	v, err := scan(c.db.QueryRowContext(ctx, query, args...))
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return zero, notFound(what)
 	}
 	if err != nil {

@@ -195,7 +195,7 @@ func TestDeadlocksAreResolved(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if attempts[0]+attempts[1] != 3 {
-		t.Errorf("attempts %v, want three: there was no deadlock", attempts)
+	if attempts[0]+attempts[1] < 3 { // the loser's next attempt may lose again
+		t.Errorf("attempts %v: there was no deadlock", attempts)
 	}
 }
