@@ -166,7 +166,7 @@ func readSpeech(path string) ([]byte, error) {
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var ulaw []byte
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".ulaw", ".mulaw", ".ul", ".pcmu":

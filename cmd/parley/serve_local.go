@@ -60,7 +60,7 @@ func (a *app) writeLocalFiles(ctx context.Context) error {
 // openSimulatedTwilio reads the account, or makes it.
 func openSimulatedTwilio(path string) (simulatedTwilio, error) {
 	var t simulatedTwilio
-	raw, err := os.ReadFile(path) //nolint:gosec // a file of our own in the operator's data folder
+	raw, err := os.ReadFile(path)
 	if err == nil {
 		if json.Unmarshal(raw, &t) != nil || t.AccountSID == "" || t.AuthToken == "" {
 			return t, fmt.Errorf("%s is damaged: delete it, and the next start makes a new one", path)
@@ -87,7 +87,7 @@ var localScopes = []string{parley.ScopeAgentsRead, parley.ScopeConversationsRead
 // keepLocalKey makes the key file anew when its key does not work with this database.
 func (a *app) keepLocalKey(ctx context.Context) error {
 	path := a.cfg.File(fileLocalKey)
-	raw, err := os.ReadFile(path) //nolint:gosec // a file of our own in the operator's data folder
+	raw, err := os.ReadFile(path)
 	if err == nil {
 		k, err := a.store.FindAPIKeyByHash(ctx, auth.HashKey(strings.TrimSpace(string(raw))))
 		if err == nil && k.Live(time.Now()) && k.OrgID == a.setup.org.ID {

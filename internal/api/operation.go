@@ -142,7 +142,8 @@ func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) 
 func (a *API) requireJSON(ctx huma.Context, next func(huma.Context)) {
 	media, _, _ := strings.Cut(strings.ToLower(ctx.Header("Content-Type")), ";")
 	media = strings.TrimSpace(media)
-	if media != "" && media != "application/json" && !(strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")) {
+	isJSON := media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+	if media != "" && !isJSON {
 		a.writeError(ctx, respond.WithStatus(
 			parley.Errorf(parley.CodeInvalid, "The body must be JSON. Send it with Content-Type: application/json."), http.StatusUnsupportedMediaType))
 		return

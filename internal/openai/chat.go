@@ -15,7 +15,7 @@ import (
 type Endpoint struct {
 	BaseURL   string // such as https://api.openai.com/v1
 	Key       string // sent as a bearer token, never logged; "" sends none (compatible servers without keys)
-	Simulated bool   // the built-in simulated model: answers are labelled and cost nothing
+	Simulated bool   // the built-in simulated model: answers are labeled and cost nothing
 }
 
 // ChatMessage is one message of the conversation that a model continues.

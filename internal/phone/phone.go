@@ -39,7 +39,7 @@ type Handler struct {
 	sessions  sync.WaitGroup
 	farewells farewells
 	stop      context.CancelFunc
-	ctx       context.Context //nolint:containedctx // the lifetime of the live calls, ended by Drain
+	ctx       context.Context // the lifetime of the live calls, ended by Drain
 }
 
 // New makes the handler. Drain ends its sessions.

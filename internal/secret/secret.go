@@ -57,7 +57,7 @@ func readRing(path string) (*Ring, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("key ring %s can be read by others: chmod 600 it", filepath.Base(path))
 	}
-	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("key ring: %w", err)
 	}

@@ -37,7 +37,7 @@ func (s *MediaStream) fastMedia(raw []byte) ([]byte, bool) {
 // stringMember returns the value of a member that appears exactly once and is a string.
 func stringMember(raw []byte, key string) ([]byte, bool) {
 	i := bytes.Index(raw, []byte(key))
-	if i < 0 || bytes.Index(raw[i+len(key):], []byte(key)) >= 0 {
+	if i < 0 || bytes.Contains(raw[i+len(key):], []byte(key)) {
 		return nil, false
 	}
 	rest := bytes.TrimLeft(raw[i+len(key):], " \t\r\n")

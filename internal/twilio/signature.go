@@ -7,7 +7,7 @@ package twilio
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // Twilio's signature scheme is HMAC-SHA1
+	"crypto/sha1"
 	"encoding/base64"
 	"net/url"
 	"slices"

@@ -29,7 +29,6 @@ type carrierSim struct {
 	mu      sync.Mutex
 	queue   []carrierMsg
 	played  []byte
-	gaps    int // 20 ms steps without audio in the middle of playing
 	clears  int
 	dropped int // bytes cleared
 	marks   []string

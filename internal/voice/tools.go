@@ -15,7 +15,7 @@ type toolbox struct {
 	results chan toolResult
 	pending map[string]bool // call ids
 	wg      *sync.WaitGroup
-	ctx     context.Context //nolint:containedctx // the lifetime of the session's tools, owned by the session
+	ctx     context.Context // the lifetime of the session's tools, owned by the session
 	cancel  context.CancelFunc
 }
 

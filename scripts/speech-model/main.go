@@ -3,7 +3,7 @@
 //	apt-get install flite && go run ./scripts/speech-model
 //
 // It needs Debian's flite 2.2, whose voice slt is free software (Carnegie Mellon University, BSD-like
-// licence without an advertising clause; see /usr/share/doc/flite/copyright). Run it from the repository's
+// license without an advertising clause; see /usr/share/doc/flite/copyright). Run it from the repository's
 // root; the result is committed.
 package main
 

@@ -86,7 +86,7 @@ func (in *input) windows(raw []byte, each func(mean float64)) {
 	}
 	in.carry = append(in.carry, raw...)
 	for len(in.carry) >= size {
-		s := float64(int16(0))
+		var s float64
 		if size == 2 {
 			s = float64(int16(binary.LittleEndian.Uint16(in.carry)))
 		} else {

@@ -38,7 +38,7 @@ type Server struct {
 
 // Start listens on a random port of the loopback interface. Close it when done.
 func Start(opt Options) (*Server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the simulated model: %w", err)
 	}

@@ -31,7 +31,7 @@ type REST struct {
 
 // ListenREST serves the API at address, "127.0.0.1:0" for a random port, until Close.
 func ListenREST(address, accountSID, authToken string) (*REST, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the simulated Twilio API: %w", err)
 	}

@@ -19,7 +19,6 @@ type caller struct {
 	steps []Step
 	since int // tick at which the current step began
 	turns []turn
-	quiet bool // the turn's end was told
 }
 
 // turn is one thing the caller said, in ticks; last is the last audible one.

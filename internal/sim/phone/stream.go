@@ -91,6 +91,7 @@ func (c *Call) open(ctx context.Context, s *stream) error {
 	if c.opt.AuthToken != "" {
 		header.Set("X-Twilio-Signature", Signature(c.opt.AuthToken, s.url, nil))
 	}
+	//nolint:bodyclose // on failure dialFailure reads it; on success it is the connection
 	conn, res, err := websocket.Dial(ctx, local, &websocket.DialOptions{HTTPClient: c.client, HTTPHeader: header})
 	if err != nil {
 		return dialFailure(res, err)

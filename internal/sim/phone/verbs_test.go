@@ -126,10 +126,10 @@ func TestWebhookFailures(t *testing.T) {
 		status   int
 		tries    int32
 	}{
-		"forbidden":            {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "wrong signature", 403) }, "", 11200, 403, 1},
+		"forbidden":            {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "wrong signature", http.StatusForbidden) }, "", 11200, 403, 1},
 		"server error":         {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) }, "", 11200, 500, 1},
 		"server error retried": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oops", 500) }, "#rc=2&rp=5xx", 11200, 500, 3},
-		"redirected":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }, "", 11200, 302, 1},
+		"redirected":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, "", 11200, 302, 1},
 		"JSON": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, "{}")
