@@ -33,18 +33,11 @@ func (s *Service) Resume(ctx context.Context, c parley.Call) (Next, error) {
 	if c.State == parley.CallEnded || c.Resumes >= maxResumes {
 		return Next{Intent: parley.IntentNotice, FallbackNumber: fallback}, nil
 	}
-	c.Resumes++
-	token, hash := newToken()
-	err := s.st.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
-			return err
-		}
-		return tx.SetStreamToken(ctx, c.OrgID, c.ID, hash, time.Now().Add(tokenLife))
-	})
+	ticket, err := s.ticket(ctx, c) // the attach counts the resume
 	if err != nil {
 		return Next{}, fmt.Errorf("resume call: %w", err)
 	}
-	return Next{Ticket: Ticket{ConversationID: c.ID, Token: token}}, nil
+	return Next{Ticket: ticket}, nil
 }
 
 func (s *Service) fallbackNumber(ctx context.Context, c parley.Call) string {
