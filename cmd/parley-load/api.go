@@ -59,7 +59,7 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 		Data    any  `json:"data"`
 	}{Data: out}
 	if err := json.Unmarshal(raw, &envelope); err != nil || !envelope.Success {
-		return fmt.Errorf("%s %s: not the API's envelope (%v): %.200s", method, path, err, raw)
+		return fmt.Errorf("%s %s: not the API's envelope (%w): %.200s", method, path, err, raw)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func startServer(ctx context.Context, binary, dir string, delay time.Duration, m
 	if err != nil {
 		return nil, fmt.Errorf("making the server's log: %w", err)
 	}
-	defer stderr.Close()                                                    // the child has its own
+	defer func() { _ = stderr.Close() }()                                   // the child has its own
 	s.cmd = exec.Command(binary, "serve", "--commit-delay="+delay.String()) //nolint:noctx // ended by stop, which asks first
 	s.cmd.Stderr = stderr
 	s.cmd.Env = []string{

@@ -192,8 +192,15 @@ func member(raw []byte, name string) []byte {
 	return value
 }
 
-// inFlight is how much of the caller's audio may still be on its way when the call ends.
-const inFlight = 5 * audio.FrameBytes
+// inFlight is how many bytes of the caller's audio may still be on their way when the call ends: a few frames,
+// and as many more as the slowest frame of this call would have let pile up.
+func (t *trace) inFlight() int64 {
+	slowest := time.Duration(0)
+	for _, d := range t.up {
+		slowest = max(slowest, d)
+	}
+	return audio.FrameBytes * int64(5+slowest/audio.FrameDuration)
+}
 
 // faults says what is wrong with the call's audio. After an interruption less has to arrive than was sent.
 func (t *trace) faults(interrupting bool) []string {
@@ -216,7 +223,7 @@ func (t *trace) faults(interrupting bool) []string {
 	if n := len(t.frames); n > 0 {
 		sent = t.frames[n-1].end
 	}
-	if missing := sent - t.appended; missing < 0 || missing > inFlight {
+	if missing := sent - t.appended; missing < 0 || missing > t.inFlight() {
 		fault("the phone sent %d bytes of audio, the model received %d", sent, t.appended)
 	} else if i := t.appended/audio.FrameBytes - 1; i >= 0 && t.frames[i].sum != t.heardSum {
 		fault("the model received other audio than the phone sent")
