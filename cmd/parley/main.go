@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -28,10 +29,32 @@ type commands struct {
 }
 
 func main() {
-	// After the first signal the default comes back, so that a second one stops the process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	ctx, stop := untilSignal()
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// oneSignal is how long signals count as one: timeout(1) and some supervisors signal a process and at once its
+// group again, which must not cut off the drain that the first asked for.
+const oneSignal = 200 * time.Millisecond
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends. Then the default comes back, so that a
+// second signal stops the process at once.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			stop()
+			<-time.After(oneSignal)
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+	}()
+	return ctx, stop
 }
 
 // streams are where a command writes: results to out, everything else to err.

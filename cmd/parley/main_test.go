@@ -7,10 +7,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +26,39 @@ func TestMain(m *testing.M) {
 			_ = os.Unsetenv(name)
 		}
 	}
+	if os.Getenv("RUN_MAIN") != "" { // this process is a child of TestSignals
+		main()
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// TestSignals: SIGTERM, even when it comes twice at once as from timeout(1), ends the server in order.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	//nolint:gosec // the test binary itself
+	child := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir())
+	child.Env = append(os.Environ(), "RUN_MAIN=1")
+	out := &watched{more: make(chan struct{}, 1)}
+	child.Stdout, child.Stderr = out, out
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(out.String(), "for more") { // the end of the greeting
+		select {
+		case <-out.more:
+		case <-time.After(30 * time.Second):
+			_ = child.Process.Kill()
+			t.Fatalf("no greeting: %s", out)
+		}
+	}
+	for range 2 {
+		if err := child.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := child.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v\n%s", err, out)
+	}
 }
 
 // command runs one command line to its end.
