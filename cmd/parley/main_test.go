@@ -35,7 +35,6 @@ func TestMain(m *testing.M) {
 // TestSignals: SIGTERM, even when it comes twice at once as from timeout(1), ends the server in order.
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	//nolint:gosec // the test binary itself
 	child := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir())
 	child.Env = append(os.Environ(), "RUN_MAIN=1")
 	out := &watched{more: make(chan struct{}, 1)}
