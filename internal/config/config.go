@@ -146,9 +146,11 @@ func (s Serve) checkBootstrap() error {
 	return problem("PARLEY_BOOTSTRAP_KEY", "is not usable as a key", fmt.Sprintf("give %d to %d printable ASCII characters without spaces", parley.MinBootstrapKey, parley.MaxBootstrapKey))
 }
 
+// checkTwilio lets the token stand alone: it belongs to one account, so its signature says whose request it is,
+// and REST calls take the account of the call.
 func (s Serve) checkTwilio() error {
-	if (s.TwilioAccountSID == "") != (s.TwilioAuthToken == "") {
-		return problem("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN", "must be set together", "copy both from the Twilio console, or set neither")
+	if s.TwilioAccountSID != "" && s.TwilioAuthToken == "" {
+		return problem("TWILIO_AUTH_TOKEN", "is missing", "copy it from the Twilio console together with the account SID, or set neither")
 	}
 	if s.TwilioAccountSID != "" && !isSID(s.TwilioAccountSID) {
 		return problem("TWILIO_ACCOUNT_SID", "is not an account SID", "it begins with AC and has 34 characters")

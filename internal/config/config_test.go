@@ -29,7 +29,7 @@ func TestValidateNamesVariableAndRemedy(t *testing.T) {
 		"bootstrap 200":         {func(s *Serve) { s.BootstrapKey = strings.Repeat("~", 200) }, ""},
 		"bootstrap 201":         {func(s *Serve) { s.BootstrapKey = strings.Repeat("x", 201) }, "PARLEY_BOOTSTRAP_KEY"},
 		"bootstrap space":       {func(s *Serve) { s.BootstrapKey = strings.Repeat("x ", 20) }, "PARLEY_BOOTSTRAP_KEY"},
-		"half of twilio":        {func(s *Serve) { s.TwilioAuthToken = "t" }, "TWILIO_ACCOUNT_SID"},
+		"half of twilio":        {func(s *Serve) { s.TwilioAccountSID = "AC00000000000000000000000000000001" }, "TWILIO_AUTH_TOKEN"},
 		"bad sid":               {func(s *Serve) { s.TwilioAuthToken, s.TwilioAccountSID = "t", "AC1" }, "TWILIO_ACCOUNT_SID"},
 		"postgres without ring": {func(s *Serve) { s.DatabaseURL = "postgres://h/d" }, "PARLEY_SECRET_KEY_FILE"},
 		"mysql":                 {func(s *Serve) { s.DatabaseURL = "mysql://h/d" }, "PARLEY_DATABASE_URL"},
