@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -46,6 +47,7 @@ type Service struct {
 	log  *log.Log
 	ring *secret.Ring
 	opt  Options
+	held held
 }
 
 // New makes the service. Run must be started for calls to be reconciled.
@@ -148,6 +150,17 @@ type Ticket struct {
 // again (the carrier retries webhooks) gets a fresh token for the same conversation, as long as no stream has
 // been attached; after that it is a conflict.
 func (s *Service) Begin(ctx context.Context, in Incoming) (Ticket, error) {
+	ticket, err := s.begin(ctx, in)
+	if errors.Is(err, errKnown) { // a repetition of the webhook was faster
+		ticket, err = s.begin(ctx, in)
+	}
+	return ticket, err
+}
+
+// errKnown says that the CallSid was put on record by somebody else meanwhile.
+var errKnown = errors.New("call is known")
+
+func (s *Service) begin(ctx context.Context, in Incoming) (Ticket, error) {
 	if c, err := s.st.FindCallBySID(ctx, in.CallSID); err == nil {
 		if c.OrgID != in.OrgID || c.State != parley.CallRinging {
 			return Ticket{}, parley.Errorf(parley.CodeConflict, "This call has already been answered")
@@ -179,7 +192,9 @@ func (s *Service) Begin(ctx context.Context, in Incoming) (Ticket, error) {
 		if err := tx.CreateConversation(ctx, in.OrgID, conv); err != nil {
 			return err
 		}
-		if err := tx.CreateCall(ctx, in.OrgID, c); err != nil {
+		if err := tx.CreateCall(ctx, in.OrgID, c); parley.IsConflict(err) {
+			return errKnown
+		} else if err != nil {
 			return err
 		}
 		return tx.SetStreamToken(ctx, in.OrgID, id, hash, now.Add(tokenLife))

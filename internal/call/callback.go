@@ -1,7 +1,9 @@
 package call
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -57,33 +59,49 @@ var finalStatus = map[string]string{
 	"failed":    parley.EndNotAnswered,
 }
 
-// Status books a status callback. A final status ends a call that is still open; a call whose session is alive
-// in some process is ended there, by its stream's stop, which the final status only confirms.
+// Status books a status callback. A final status ends a call that is still open. A session in this process is
+// told and ends the call itself, as by its stream's stop, which usually came first; a session in another
+// process sees its own stream's end.
 func (s *Service) Status(ctx context.Context, c parley.Call, status string) error {
 	reason, final := finalStatus[status]
-	if !final || c.State == parley.CallEnded || c.State == parley.CallLive {
+	if !final || c.State == parley.CallEnded || s.held.end(c.ID) {
 		return nil
 	}
-	if c.EndReason != "" {
-		reason = c.EndReason
+	if c.State == parley.CallLive && c.Owner != s.opt.Owner {
+		return nil
 	}
-	return s.close(ctx, c, reason)
+	return s.close(ctx, c, cmp.Or(c.EndReason, reason))
 }
 
 // close ends a call that has no session: it takes the lease first, so that a session that is still out there
-// cannot write any more.
+// cannot write any more. A call that has changed hands since c was read is left alone: whoever took it ends it.
 func (s *Service) close(ctx context.Context, c parley.Call, reason string) error {
 	var epoch, last int64
-	err := s.st.Write(ctx, func(tx *store.Tx) (err error) {
+	err := s.st.Write(ctx, func(tx *store.Tx) error {
+		now, err := tx.FindCall(ctx, c.OrgID, c.ID)
+		if err != nil {
+			return err
+		}
+		if now.State == parley.CallEnded || now.StreamSID != c.StreamSID {
+			epoch = 0
+			return nil
+		}
+		c = now
 		epoch, last, err = tx.RaiseEpoch(ctx, c.OrgID, c.ID)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("take over call: %w", err)
 	}
+	if epoch == 0 {
+		return nil
+	}
 	w := s.log.Open(c.OrgID, c.ID, epoch, last)
 	defer w.Close()
-	return s.finish(ctx, w, c, reason)
+	if err := s.finish(ctx, w, c, reason); err != nil && !errors.Is(err, store.ErrFenced) {
+		return err
+	}
+	return nil
 }
 
 // Run reconciles until ctx is done: calls whose stream never came or never came back are ended.
@@ -101,6 +119,7 @@ func (s *Service) Run(ctx context.Context) {
 }
 
 func (s *Service) reconcile(ctx context.Context, now time.Time) {
+	s.rebook(ctx)
 	s.expire(ctx, parley.CallRinging, now.Add(-ringingLife), parley.EndNotAnswered)
 	s.expire(ctx, parley.CallDetached, now.Add(-detachedLife), parley.EndCarrierLost)
 }
@@ -114,10 +133,7 @@ func (s *Service) expire(ctx context.Context, state parley.CallState, before tim
 		return
 	}
 	for _, c := range calls {
-		if c.EndReason != "" {
-			reason = c.EndReason
-		}
-		if err := s.close(ctx, c, reason); err != nil {
+		if err := s.close(ctx, c, cmp.Or(c.EndReason, reason)); err != nil {
 			s.opt.Logger.Error("end stale call", slog.String("call_id", c.ID), slog.Any("error", err))
 		}
 	}
@@ -136,7 +152,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		}
 		err = s.st.Write(ctx, func(tx *store.Tx) error {
 			for _, c := range calls {
-				c.State = parley.CallDetached
+				c.State, c.UpdatedAt = parley.CallDetached, time.Now().UTC() // their minute begins now
 				if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
 					return err
 				}

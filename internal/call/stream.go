@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"parley"
@@ -20,7 +21,16 @@ type Attachment struct {
 	Agent   parley.Agent
 	Writer  *log.Writer
 	History []leg.HistoryItem // of earlier streams of the same call
+
+	over    chan struct{}
+	endOnce sync.Once
 }
+
+// Over is closed when the carrier says that the call is over, or when another stream has taken it over. The
+// session must end then as if it had seen the stream's stop.
+func (a *Attachment) Over() <-chan struct{} { return a.over }
+
+func (a *Attachment) end() { a.endOnce.Do(func() { close(a.over) }) }
 
 // ErrToken says that a stream token is unknown, used, expired or meant for another call. Which one is not
 // told to the peer.
@@ -57,23 +67,34 @@ func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, stream
 	if err != nil {
 		return nil, fmt.Errorf("attach stream: %w", err)
 	}
+	a := &Attachment{Call: c, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{})}
+	s.held.add(a)
+	if err := s.furnish(ctx, a, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch}); err != nil {
+		s.release(a, err)
+		return nil, err
+	}
+	return a, nil
+}
+
+// furnish gives an attachment what its session needs, and puts the stream on record.
+func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.StreamStartedData) error {
+	c := a.Call
 	agent, err := s.st.FindAgent(ctx, c.OrgID, c.AgentID)
 	if err != nil {
-		return nil, fmt.Errorf("find the call's agent: %w", err)
+		return fmt.Errorf("find the call's agent: %w", err)
 	}
-	a := &Attachment{Call: c, Agent: agent, Writer: s.log.Open(c.OrgID, c.ID, epoch, last)}
+	a.Agent = agent
 	if c.Resumes > 0 {
 		events, err := s.st.ListEvents(ctx, c.OrgID, c.ID, 0, 0)
 		if err != nil {
-			return nil, fmt.Errorf("read the call's history: %w", err)
+			return fmt.Errorf("read the call's history: %w", err)
 		}
 		a.History = history(parley.Project(events).Messages)
 	}
-	err = a.Writer.Intent(ctx, parley.EventStreamStarted, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch})
-	if err != nil {
-		return nil, fmt.Errorf("record stream: %w", err)
+	if err := a.Writer.Intent(ctx, parley.EventStreamStarted, started); err != nil {
+		return fmt.Errorf("record stream: %w", err)
 	}
-	return a, nil
+	return nil
 }
 
 // history turns a transcript into what a joining model is told: what was said, and of the agent's words only
@@ -102,6 +123,9 @@ func (s *Service) Decide(ctx context.Context, a *Attachment, reason string, inte
 	err := a.Writer.Intent(ctx, parley.EventEndRequested, parley.EndData{Reason: reason},
 		func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, a.Call.OrgID, a.Call) })
 	if err != nil {
+		if !errors.Is(err, store.ErrFenced) { // the record may be full; the row still has to know
+			err = errors.Join(err, s.letGo(ctx, a.Call))
+		}
 		return fmt.Errorf("record end: %w", err)
 	}
 	if intent != parley.IntentHangup {
@@ -121,17 +145,21 @@ func (s *Service) Decide(ctx context.Context, a *Attachment, reason string, inte
 // Detach records that the stream vanished without a stop. The call may come back through Resume; if it does
 // not, the reconciler ends it.
 func (s *Service) Detach(ctx context.Context, a *Attachment, why string) error {
-	a.Call.State = parley.CallDetached
+	a.Call.State, a.Call.UpdatedAt = parley.CallDetached, time.Now().UTC()
 	err := a.Writer.Intent(ctx, parley.EventStreamDetached, parley.StreamDetachedData{Reason: why},
 		func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, a.Call.OrgID, a.Call) })
-	a.Writer.Close()
+	s.release(a, err)
 	return err
 }
 
+// Abandon gives up an attachment that another process has taken over.
+func (s *Service) Abandon(a *Attachment) { s.release(a, store.ErrFenced) }
+
 // Finish ends an attached call: the last event, the call row and the conversation row in one transaction.
 func (s *Service) Finish(ctx context.Context, a *Attachment, reason string) error {
+	a.Call.EndReason = reason
 	err := s.finish(ctx, a.Writer, a.Call, reason)
-	a.Writer.Close()
+	s.release(a, err)
 	return err
 }
 

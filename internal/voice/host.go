@@ -98,7 +98,7 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 	var err error
 	switch {
 	case out.Fenced:
-		a.Writer.Close()
+		h.opt.Calls.Abandon(a)
 	case out.Detached:
 		err = h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
 	default:
