@@ -113,6 +113,11 @@ func (a *app) endpointOf(ctx context.Context, orgID string) (openai.Endpoint, er
 func (a *app) countThings() {
 	m := a.metrics
 	m.Gauge("parley_calls_live", "Calls with a running session.", func() float64 { return float64(a.phone.Live()) })
+	m.Counter("parley_calls_completed_total", "Call sessions that ended as they should.", func() float64 { return float64(a.host.Stats().Completed) })
+	m.Counter("parley_calls_failed_total", "Call sessions that failed: no model, a lost carrier, an error.", func() float64 { return float64(a.host.Stats().Failed) })
+	m.Counter("parley_calls_detached_total", "Media streams that vanished without a stop.", func() float64 { return float64(a.host.Stats().Detached) })
+	m.Counter("parley_calls_fenced_total", "Call sessions that another process took over.", func() float64 { return float64(a.host.Stats().Fenced) })
+	m.Counter("parley_calls_underruns_total", "Holes in the agents' voices, by our own estimate.", func() float64 { return float64(a.host.Stats().Underruns) })
 	m.Gauge("parley_chat_runs_active", "Chat turns under way.", func() float64 { return float64(a.chat.Active()) })
 	m.Gauge("parley_log_pending_bytes", "Events that wait to be committed.", func() float64 { return float64(a.log.Stats().PendingBytes) })
 	m.Counter("parley_log_commits_total", "Commits of the event log.", func() float64 { return float64(a.log.Stats().Commits) })

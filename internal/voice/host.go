@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,21 +23,21 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
-	Observe  func(Observation) // metrics; nil = none
 	Logger   *slog.Logger
 }
 
-// Observation is what metrics want to know of a session that ended.
-type Observation struct {
-	Outcome   Outcome
-	Duration  time.Duration
-	Underruns int
+// Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
+type Stats struct {
+	Completed, Failed, Detached, Fenced, Underruns int64
 }
 
 // Host runs the sessions of this process. Safe for concurrent use.
 type Host struct {
 	opt  HostOptions
 	live atomic.Int64
+
+	mu    sync.Mutex
+	stats Stats
 }
 
 // NewHost makes a host.
@@ -44,6 +45,29 @@ func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
 
 // Live is the number of sessions running now.
 func (h *Host) Live() int { return int(h.live.Load()) }
+
+// Stats returns a snapshot.
+func (h *Host) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stats
+}
+
+func (h *Host) count(out Outcome, underruns int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stats.Underruns += int64(underruns)
+	switch {
+	case out.Fenced:
+		h.stats.Fenced++
+	case out.Detached:
+		h.stats.Detached++
+	case parley.EndFailed(out.Reason):
+		h.stats.Failed++
+	default:
+		h.stats.Completed++
+	}
+}
 
 // decideTimeout bounds the commit of an end before the socket is closed.
 const decideTimeout = 3 * time.Second
@@ -71,9 +95,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	})
 	out := h.run(ctx, s, logger)
 	h.close(carrier, a, out, logger)
-	if h.opt.Observe != nil {
-		h.opt.Observe(Observation{Outcome: out, Duration: time.Since(begun), Underruns: s.ledger.underruns})
-	}
+	h.count(out, s.ledger.underruns)
 	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
 	return out
 }
