@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -17,9 +18,9 @@ import (
 
 // carrierSim is the far end of a call on the bubble's clock: it plays what it gets at 1×, in 20 ms steps,
 // echoes marks when the audio before them has been played, and returns pending marks at once on clear. Every
-// message takes delay in each direction.
+// message takes the delay of its direction and a random part of jitter, and none overtakes another.
 type carrierSim struct {
-	delay  time.Duration
+	way
 	events chan leg.CarrierEvent
 	inbox  chan carrierMsg // what the session sends, with its arrival time
 	quit   chan struct{}
@@ -32,6 +33,20 @@ type carrierSim struct {
 	clears  int
 	dropped int // bytes cleared
 	marks   []string
+	echoAt  time.Time // of the last echo: echoes keep their order
+}
+
+// way is how long messages take.
+type way struct {
+	up, down, jitter time.Duration // up: to the carrier
+}
+
+// takes is how long a message takes now.
+func (w way) takes(d time.Duration) time.Duration {
+	if w.jitter > 0 {
+		d += time.Duration(rand.Int64N(int64(w.jitter)))
+	}
+	return d
 }
 
 type carrierMsg struct {
@@ -41,8 +56,8 @@ type carrierMsg struct {
 	clear bool
 }
 
-func newCarrierSim(delay time.Duration) *carrierSim {
-	c := &carrierSim{delay: delay, events: make(chan leg.CarrierEvent, 1000), inbox: make(chan carrierMsg, 10_000), quit: make(chan struct{})}
+func newCarrierSim(w way) *carrierSim {
+	c := &carrierSim{way: w, events: make(chan leg.CarrierEvent, 1000), inbox: make(chan carrierMsg, 10_000), quit: make(chan struct{})}
 	c.wg.Add(1)
 	go c.play()
 	return c
@@ -54,17 +69,20 @@ func (c *carrierSim) Wait()                           { c.wg.Wait() }
 func (c *carrierSim) Close()                          { c.once.Do(func() { close(c.quit) }) }
 
 func (c *carrierSim) SendMedia(ulaw []byte) error {
-	c.inbox <- carrierMsg{at: time.Now().Add(c.delay), audio: append([]byte(nil), ulaw...)}
-	return nil
+	return c.send(carrierMsg{audio: append([]byte(nil), ulaw...)})
 }
 
 func (c *carrierSim) SendMark(name string) error {
-	c.inbox <- carrierMsg{at: time.Now().Add(c.delay), mark: name}
-	return nil
+	return c.send(carrierMsg{mark: name})
 }
 
 func (c *carrierSim) SendClear() error {
-	c.inbox <- carrierMsg{at: time.Now().Add(c.delay), clear: true}
+	return c.send(carrierMsg{clear: true})
+}
+
+func (c *carrierSim) send(m carrierMsg) error {
+	m.at = time.Now().Add(c.takes(c.up))
+	c.inbox <- m
 	return nil
 }
 
@@ -136,7 +154,12 @@ func (c *carrierSim) step() {
 
 func (c *carrierSim) echo(name string) {
 	c.marks = append(c.marks, name)
-	time.AfterFunc(c.delay, func() { c.deliver(leg.CarrierEvent{Kind: leg.CarrierMark, Name: name}) })
+	at := time.Now().Add(c.takes(c.down))
+	if at.Before(c.echoAt) {
+		at = c.echoAt
+	}
+	c.echoAt = at
+	time.AfterFunc(time.Until(at), func() { c.deliver(leg.CarrierEvent{Kind: leg.CarrierMark, Name: name}) })
 }
 
 func (c *carrierSim) deliver(ev leg.CarrierEvent) {
@@ -271,21 +294,27 @@ type rig struct {
 	tape    *tape
 	session *Session
 	out     chan Outcome
+	ran     chan struct{} // closed when Run has returned
 	cancel  context.CancelFunc
 }
 
 type rigOptions struct {
-	delay   time.Duration
+	delay   time.Duration // each way, when way is zero
+	way     way
 	voice   func(*parley.VoiceConfig)
 	history []leg.HistoryItem
 	tool    func(context.Context, tool.Call) tool.Result
 	dial    func(context.Context) (Model, error)
+	over    chan struct{}
 }
 
 // newRig starts a session whose model is connected and configured.
 func newRig(t *testing.T, opt rigOptions) *rig {
 	t.Helper()
-	r := &rig{t: t, carrier: newCarrierSim(opt.delay), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1)}
+	if opt.way == (way{}) {
+		opt.way.up, opt.way.down = opt.delay, opt.delay
+	}
+	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1), ran: make(chan struct{})}
 	v := parley.DefaultVoiceConfig()
 	v.Timeout = 0
 	if opt.voice != nil {
@@ -299,11 +328,16 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	}
 	r.session = New(r.carrier, r.tape, Config{
 		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history,
-		Dial: opt.dial, RunTool: opt.tool, Log: slog.New(slog.DiscardHandler),
+		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	go func() { r.out <- r.session.Run(ctx) }()
+	go func() {
+		out := r.session.Run(ctx)
+		close(r.ran)
+		r.session.Wait()
+		r.out <- out
+	}()
 	quit := r.carrier.quit
 	go func() { // the caller's side sends silence all the time
 		tick := time.NewTicker(20 * time.Millisecond)

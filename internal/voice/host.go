@@ -69,8 +69,8 @@ func (h *Host) count(out Outcome, underruns int) {
 	}
 }
 
-// decideTimeout bounds the commit of an end before the socket is closed.
-const decideTimeout = 3 * time.Second
+// bookTimeout bounds each of the commits at a session's end.
+const bookTimeout = 3 * time.Second
 
 // Hold runs the session of an attached call until it ends, then closes its books and says how it ended. It returns when nothing of
 // the session is left but the carrier's socket, which the caller closes. ctx ends calls on shutdown.
@@ -91,10 +91,12 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
 		RunTool: h.opt.Tools.Run,
+		Over:    a.Over(),
 		Log:     logger,
 	})
 	out := h.run(ctx, s, logger)
 	h.close(carrier, a, out, logger)
+	s.Wait()
 	h.count(out, s.ledger.underruns)
 	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
 	return out
@@ -105,7 +107,6 @@ func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Ou
 	defer func() {
 		if p := recover(); p != nil {
 			logger.Error("session panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-			s.release()
 			out = Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
 		}
 	}()
@@ -115,20 +116,25 @@ func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Ou
 // close commits the outcome. An intent is committed before the socket closes, because the carrier's next
 // request comes right after; shutdown does not cut these transactions short.
 func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), decideTimeout)
-	defer cancel()
+	book := func(commit func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(context.Background(), bookTimeout)
+		defer cancel()
+		return commit(ctx)
+	}
 	var err error
 	switch {
 	case out.Fenced:
 		h.opt.Calls.Abandon(a)
 	case out.Detached:
-		err = h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+		err = book(func(ctx context.Context) error {
+			return h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+		})
 	default:
 		if out.Intent != parley.IntentNone {
-			err = h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent)
+			err = book(func(ctx context.Context) error { return h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent) })
 		}
 		carrier.Close()
-		err = errors.Join(err, h.opt.Calls.Finish(ctx, a, out.Reason))
+		err = errors.Join(err, book(func(ctx context.Context) error { return h.opt.Calls.Finish(ctx, a, out.Reason) }))
 	}
 	if err != nil && !errors.Is(err, store.ErrFenced) {
 		logger.Error("call not closed properly: the reconciler will", slog.Any("error", err))

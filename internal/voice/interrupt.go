@@ -11,11 +11,11 @@ import (
 // to whole milliseconds that were certainly received, or deleted if nothing was heard.
 func (s *Session) interrupt(now time.Time) {
 	if s.seq.creating != "" {
-		s.cancelCreated = true
+		s.cancelCreated, s.cutOff = true, true
 	}
 	active := s.seq.active
 	if _, already := s.dead[active]; active != "" && !already {
-		s.dead[active] = nil
+		s.dead[active], s.cutOff = nil, true
 		_, err := s.model.CancelResponse(active)
 		s.modelSent(err)
 	}
@@ -39,6 +39,7 @@ func (s *Session) interrupt(now time.Time) {
 		s.forget(p, n/bytesPerMs)
 	}
 	if lost {
+		s.cutOff = true
 		s.rec.Fact(parley.EventInterruption, cut)
 	}
 }

@@ -143,7 +143,7 @@ func (l *ledger) next() (*playItem, []byte) {
 
 // sentFrame books a frame that next returned as sent at now.
 func (l *ledger) sentFrame(p *playItem, n int, now time.Time) {
-	if now.After(l.playhead) {
+	if l.baseAt.IsZero() || now.After(l.playhead) {
 		// The caller's side has run dry (or never played): playing starts again with this frame.
 		if l.sent > 0 && p.sent > 0 {
 			l.underruns++
@@ -205,7 +205,7 @@ func (l *ledger) acknowledge(name string, now time.Time) {
 		}
 		l.marks = l.marks[i+1:]
 		l.acked = m.pos
-		if m.pos >= l.base {
+		if m.pos > l.base { // not of the audio before an underrun: the clock has started anew since
 			l.base, l.baseAt, l.lag = m.pos, now, l.rtt
 		}
 		return

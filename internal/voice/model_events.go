@@ -56,6 +56,9 @@ func (s *Session) onReady(now time.Time) {
 		s.append(s.held)
 		s.held = nil
 	}
+	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
+		s.seq.want("") // the stream was lost before the answer
+	}
 	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
 		s.seq.want("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
 	}
@@ -95,7 +98,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 }
 
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
-	s.callerSpeaking, s.lastActivity = true, now
+	s.callerSpeaking, s.lastActivity, s.commitBy = true, now, time.Time{}
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	s.interrupt(now)
 }
@@ -104,11 +107,14 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	s.turn = &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	if s.cutOff {
+		s.commitBy = now.Add(commitTimeout)
+	}
 }
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
 func (s *Session) onCommitted(ev leg.ModelEvent) {
-	s.callerSpeaking = false
+	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
 	s.seq.want("")
 }
@@ -124,11 +130,14 @@ func (s *Session) onResponse(ev leg.ModelEvent, now time.Time) {
 		s.onResponseDone(ev, now)
 		return
 	}
+	_, dead := s.dead[ev.ResponseID]
 	if ev.ResponseID != s.seq.active {
+		if ev.Kind == leg.ModelItemDone && !dead {
+			s.onItemDone(ev, false) // a function call counts even if it is told late
+		}
 		return
 	}
 	s.seq.activityAt = now
-	_, dead := s.dead[ev.ResponseID]
 	switch ev.Kind {
 	case leg.ModelItemAdded:
 		s.onItemAdded(ev, dead)
@@ -178,7 +187,7 @@ func (s *Session) onAudio(ev leg.ModelEvent, now time.Time) {
 		return
 	}
 	s.failed = 0
-	if t := s.turn; t != nil && t.responseID == "" {
+	if t := s.turn; t != nil && t.responseID == "" && !t.createdAt.IsZero() {
 		t.responseID, t.firstAudio = ev.ResponseID, now
 	}
 	if s.lastPosition.Before(now.Add(-positionPeriod)) && s.ledger.sent == 0 {
@@ -210,7 +219,9 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	s.seq.done(ev.ResponseID)
 	s.recordUsage(ev.ResponseID, ev.Usage)
 	doomed, dead := s.dead[ev.ResponseID]
-	delete(s.dead, ev.ResponseID)
+	if dead {
+		s.dead[ev.ResponseID] = nil
+	}
 	slices.Sort(doomed)
 	for _, item := range slices.Compact(doomed) {
 		s.deleteItem(item)
@@ -218,7 +229,7 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	for _, p := range s.ledger.items { // items whose own end never came
 		if p.responseID == ev.ResponseID && !p.done {
 			p.audioDone, p.done = true, true
-			s.recordWords(p, false)
+			s.recordWords(p, ev.Status == "completed")
 		}
 	}
 	s.reportHeard(now)
@@ -245,17 +256,22 @@ func (s *Session) responseFailed(fail *leg.ModelFailure, now time.Time) {
 }
 
 func (s *Session) onModelError(ev leg.ModelEvent) {
-	switch code := ev.Err.Code; {
+	code, now := ev.Err.Code, time.Now()
+	ours := s.seq.creating != "" && ev.EventID == s.seq.creating
+	switch {
 	case s.configureID != "" && ev.EventID == s.configureID:
 		s.modelLost("configuration_refused", ev.Err.Error())
-	case s.seq.refused(ev.EventID, code):
+	case (ours || ev.EventID == "" && s.seq.creating != "") && isActiveResponseError(code, ev.Err.Message):
 		s.cancelCreated = false
-		if code != "conversation_already_has_active_response" {
-			s.responseFailed(ev.Err, time.Now())
+		s.seq.inTheWay()
+		s.retryAt = now.Add(retryDelay)
+		if s.seq.refusals > maxRefusals {
+			s.modelLost("response_refused", ev.Err.Error())
 		}
-	case ev.EventID == "" && s.seq.creating != "" && isActiveResponseError(code, ev.Err.Message):
-		s.seq.refused(s.seq.creating, "conversation_already_has_active_response")
+	case ours:
 		s.cancelCreated = false
+		s.seq.refused()
+		s.responseFailed(ev.Err, now)
 	case code == "response_cancel_not_active":
 		// It had just finished by itself.
 	case code == "session_expired" || fatal(ev.Err):
@@ -264,6 +280,9 @@ func (s *Session) onModelError(ev leg.ModelEvent) {
 		s.fault("model", "error", ev.Err.Error())
 	}
 }
+
+// maxRefusals is how often a response may be refused in a row because another one is in the way.
+const maxRefusals = 20
 
 // fatal reports whether asking again cannot help.
 func fatal(fail *leg.ModelFailure) bool {

@@ -12,18 +12,29 @@ import (
 type sequencer struct {
 	wanted       bool
 	instructions string // of the wanted response; "" = the session's
+	asked        string // instructions of the last response.create, should it have to be asked again
 
 	creating   string // event id of the response.create in flight
 	creatingAt time.Time
 	active     string // id of the active response
 	activityAt time.Time
 	blocked    bool // the model says a response is active that we do not know: wait for its end
+	refusals   int  // of this kind, in a row
 }
 
 // want asks for an answer as soon as the line is free.
 func (q *sequencer) want(instructions string) {
 	q.wanted = true
 	q.instructions = instructions
+}
+
+// again asks once more for the last answer, unless another one is wanted by now. Whatever was in the way may
+// be over: its end is not always seen.
+func (q *sequencer) again() {
+	q.blocked = false
+	if !q.wanted {
+		q.want(q.asked)
+	}
 }
 
 // ready reports whether the wanted response can be created now.
@@ -33,13 +44,14 @@ func (q *sequencer) ready() bool {
 
 // sent books the response.create that ready allowed.
 func (q *sequencer) sent(eventID string, now time.Time) {
+	q.asked = q.instructions
 	q.wanted, q.instructions = false, ""
 	q.creating, q.creatingAt = eventID, now
 }
 
 // created books response.created.
 func (q *sequencer) created(responseID string, now time.Time) {
-	q.creating, q.active, q.activityAt = "", responseID, now
+	q.creating, q.active, q.activityAt, q.refusals = "", responseID, now, 0
 }
 
 // done books response.done of any response.
@@ -50,24 +62,23 @@ func (q *sequencer) done(responseID string) {
 	q.blocked = false
 }
 
-// refused books an error that answers our response.create and reports whether it was ours. When another
-// response is still active, the wish stays and waits for that one's end.
-func (q *sequencer) refused(eventID, code string) (ours bool) {
-	if eventID == "" || eventID != q.creating {
-		return false
-	}
+// refused books an error that answers our response.create.
+func (q *sequencer) refused() { q.creating = "" }
+
+// inTheWay books that our response.create was refused because another response is still active. The wish stays
+// and waits for that one's end.
+func (q *sequencer) inTheWay() {
 	q.creating = ""
-	if code == "conversation_already_has_active_response" {
-		q.wanted, q.blocked = true, q.active == ""
-	}
-	return true
+	q.again()
+	q.blocked = q.active == ""
+	q.refusals++
 }
 
 // busy reports whether the model is working on an answer.
 func (q *sequencer) busy() bool { return q.creating != "" || q.active != "" }
 
-// isActiveResponseError reports whether an error without our event id says that a response is active. Some
-// servers leave error.event_id null.
+// isActiveResponseError reports whether an error says that another response is active. Some servers leave its
+// code null.
 func isActiveResponseError(code, message string) bool {
 	return code == "conversation_already_has_active_response" || strings.Contains(message, "already has an active response")
 }

@@ -62,6 +62,7 @@ type Config struct {
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Log            *slog.Logger
 }
 
@@ -80,7 +81,8 @@ const (
 	createTimeout  = 10 * time.Second       // response.create → response.created
 	stallTimeout   = 20 * time.Second       // silence of the model in the middle of a response
 	mediaTimeout   = 30 * time.Second       // silence of the carrier; it sends frames all the time
-	retryDelay     = 500 * time.Millisecond // before a failed response is asked for again
+	retryDelay     = 500 * time.Millisecond // before a failed or refused response is asked for again
+	commitTimeout  = 2 * time.Second        // from the end of speech to its commit as a turn
 	positionPeriod = time.Second            // of playout.position events
 	maxHeldAudio   = 15_000 * bytesPerMs    // caller's audio kept while the model is dialed
 )
@@ -103,14 +105,16 @@ type Session struct {
 	ledger  ledger
 	seq     sequencer
 	turn    *turn
-	dead    map[string][]string // responses that were interrupted → items to delete when they are done
+	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
 	retryAt time.Time
 	failed  int // responses failed in a row
 
 	callerSpeaking bool
-	cancelCreated  bool // interrupted while response.create was in flight
+	cutOff         bool      // the caller's speech has interrupted an answer and is not yet a turn
+	commitBy       time.Time // when it has to be one
+	cancelCreated  bool      // interrupted while response.create was in flight
 
 	startedAt    time.Time
 	lastMedia    time.Time // from the carrier
@@ -136,8 +140,8 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	}
 }
 
-// Run holds the call until one side ends it or ctx is done, and returns when everything that belongs to it
-// has ended but the carrier's leg, which the caller of Run closes after it has committed the outcome.
+// Run holds the call until one side ends it or ctx is done. It returns at once then: the caller of Run commits
+// the outcome and closes the carrier's leg before Wait, because a model's socket may take its time to close.
 func (s *Session) Run(ctx context.Context) Outcome {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -163,14 +167,32 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.onTime(time.Now())
 		case <-s.rec.Done():
 			s.onRecorderDone()
+		case <-s.cfg.Over:
+			s.end(parley.EndCallerHangup, parley.IntentNone)
 		case <-ctx.Done():
 			s.end(parley.EndServerStopped, parley.IntentNotice)
 		}
 	}
 	s.settle(time.Now())
-	cancel()
-	s.release()
+	s.tools.wait()
+	if s.model != nil {
+		s.model.Close()
+	}
 	return *s.outcome
+}
+
+// Wait returns when everything that belongs to the session has ended but the carrier's leg. Call it once, after Run.
+func (s *Session) Wait() {
+	if s.dialing { // the dialing ends with Run's context
+		if d := <-s.dialed; d.model != nil {
+			s.model = d.model
+		}
+	}
+	s.tools.wait()
+	if s.model != nil {
+		s.model.Close()
+		s.model.Wait()
+	}
 }
 
 func (s *Session) begin(ctx context.Context) {
@@ -185,20 +207,6 @@ func (s *Session) begin(ctx context.Context) {
 		m, err := s.cfg.Dial(ctx)
 		s.dialed <- dialResult{m, err}
 	}()
-}
-
-// release ends the model's leg, the dialing and the tools. ctx is already canceled.
-func (s *Session) release() {
-	if s.dialing {
-		if d := <-s.dialed; d.model != nil {
-			s.model = d.model
-		}
-	}
-	s.tools.wait()
-	if s.model != nil {
-		s.model.Close()
-		s.model.Wait()
-	}
 }
 
 // end decides how the session ends; the first decision stands.
@@ -249,6 +257,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
 	}
+	if !s.commitBy.IsZero() {
+		sooner(s.commitBy)
+	}
 	if t, ok := s.silenceEnds(); ok {
 		sooner(t)
 	}
@@ -289,6 +300,11 @@ func (s *Session) onTime(now time.Time) {
 	}
 	if !s.retryAt.IsZero() && due(s.retryAt) {
 		s.retryAt = time.Time{}
+		s.seq.again()
+	}
+	if !s.commitBy.IsZero() && due(s.commitBy) {
+		// It was no turn after all. The answer is taken up again: nobody is left in silence.
+		s.cutOff, s.commitBy = false, time.Time{}
 		s.seq.want("")
 	}
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {

@@ -229,8 +229,8 @@ func TestGreetingComesFirstAndNotAgainOnResume(t *testing.T) {
 			t.Errorf("model was told %q", log)
 		}
 		r.stop()
-		r = newRig(t, rigOptions{voice: greet, history: []leg.HistoryItem{{Role: "user", Text: "hi"}}}).ready()
-		if log := r.model.log(); !slices.Equal(log, []string{"configure", "history user hi"}) {
+		r = newRig(t, rigOptions{voice: greet, history: []leg.HistoryItem{{Role: "assistant", Text: "hi"}}}).ready()
+		if log := r.model.log(); !slices.Equal(log, []string{"configure", "history assistant hi"}) {
 			t.Errorf("model was told %q", log)
 		}
 		r.stop()

@@ -13,7 +13,8 @@ import (
 // toolbox runs a session's tool calls beside it: audio and interruption go on meanwhile.
 type toolbox struct {
 	results chan toolResult
-	pending map[string]bool // call ids
+	pending map[string]bool // call ids that run
+	seen    map[string]bool // call ids that ran or run: none runs twice
 	wg      *sync.WaitGroup
 	ctx     context.Context // the lifetime of the session's tools, owned by the session
 	cancel  context.CancelFunc
@@ -30,7 +31,7 @@ const maxTools = 16
 func newToolbox() toolbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	return toolbox{
-		results: make(chan toolResult, maxTools), pending: map[string]bool{},
+		results: make(chan toolResult, maxTools), pending: map[string]bool{}, seen: map[string]bool{},
 		wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
 	}
 }
@@ -45,9 +46,10 @@ func (t *toolbox) wait() {
 
 // startTool runs a completed function call. The intent is committed before the tool has any effect.
 func (s *Session) startTool(ev leg.ModelEvent) {
-	if s.tools.pending[ev.CallID] {
+	if s.tools.seen[ev.CallID] {
 		return
 	}
+	s.tools.seen[ev.CallID] = true
 	if s.tools.running() >= maxTools {
 		s.modelSent(s.model.SendToolResult(ev.CallID, `{"error":"too many tools are running; wait for their results"}`))
 		return
