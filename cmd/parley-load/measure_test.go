@@ -61,6 +61,19 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestParseMachine(t *testing.T) {
+	t.Parallel()
+	got, err := parseMachine([]byte("cpu  100 20 30 4000 500 6 7 80 9 1\ncpu0 1 1 1 1 1 1 1 1 0 0\n"))
+	if want := (machine{busy: 1630 * time.Millisecond, stolen: 800 * time.Millisecond}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	for _, bad := range []string{"", "cpu 1 2 3", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 3 4 5 6 seven 8"} {
+		if got, err := parseMachine([]byte(bad)); err == nil {
+			t.Errorf("%q gave %+v", bad, got)
+		}
+	}
+}
+
 func TestParseRSS(t *testing.T) {
 	t.Parallel()
 	if got, err := parseRSS([]byte("Name:\tparley\nVmHWM:\t  99 kB\nVmRSS:\t   50176 kB\nThreads:\t9\n")); err != nil || got != 50176<<10 {
@@ -82,6 +95,9 @@ func TestOwnProcess(t *testing.T) {
 	p := process{os.Getpid()}
 	if d, err := p.cpu(); err != nil || d < 0 || d > time.Hour {
 		t.Errorf("cpu %v, %v", d, err)
+	}
+	if m, err := machineCPU(); err != nil || m.busy <= 0 {
+		t.Errorf("machine %+v, %v", m, err)
 	}
 	if n, err := p.rss(); err != nil || n < 1<<20 {
 		t.Errorf("rss %d, %v", n, err)

@@ -45,7 +45,9 @@ type result struct {
 	CPUPerMin   float64  `json:"cpuSecondsPerCallMinute"`
 	ServerCPU   float64  `json:"serverCPUShare"` // of one processor, while calls ran
 	LoadCPU     float64  `json:"loadCPUShare"`
-	Late        spread   `json:"phonesLate"` // the worst tick of each call
+	OtherCPU    float64  `json:"otherCPUShare"`  // of other processes on this machine
+	StolenCPU   float64  `json:"stolenCPUShare"` // by other virtual machines
+	Late        spread   `json:"phonesLate"`     // the worst tick of each call
 	RSSBefore   int64    `json:"rssBefore"`
 	RSSPeak     int64    `json:"rssPeak"`
 	RSSPerCall  int64    `json:"rssPerCall"`
@@ -168,6 +170,10 @@ func (p pass) measure(ctx context.Context, s *server, callers []*caller) (result
 	if err != nil {
 		return r, err
 	}
+	machineBefore, err := machineCPU()
+	if err != nil {
+		return r, err
+	}
 	watch, stopWatch := context.WithCancel(ctx)
 	defer stopWatch()
 	peak := s.peakRSS(watch)
@@ -187,10 +193,16 @@ func (p pass) measure(ctx context.Context, s *server, callers []*caller) (result
 	if err != nil {
 		return r, err
 	}
+	machineAfter, err := machineCPU()
+	if err != nil {
+		return r, err
+	}
 	r.collect(callers)
-	r.CPUPerMin = round((serverAfter-serverBefore).Seconds()/r.CallMinutes, 4)
-	r.ServerCPU = round(float64(serverAfter-serverBefore)/float64(took), 3)
-	r.LoadCPU = round(float64(loadAfter-loadBefore)/float64(took), 3)
+	server, simulators := serverAfter-serverBefore, loadAfter-loadBefore
+	share := func(d time.Duration) float64 { return round(float64(max(d, 0))/float64(took), 3) }
+	r.ServerCPU, r.LoadCPU = share(server), share(simulators)
+	r.OtherCPU, r.StolenCPU = share(machineAfter.busy-machineBefore.busy-server-simulators), share(machineAfter.stolen-machineBefore.stolen)
+	r.CPUPerMin = round(server.Seconds()/r.CallMinutes, 4)
 	r.CallMinutes = round(r.CallMinutes, 2)
 	return r, nil
 }

@@ -53,6 +53,44 @@ func parseStat(raw []byte) (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
 }
 
+// machine is what all processors did so far.
+type machine struct {
+	busy   time.Duration // for any process
+	stolen time.Duration // by other virtual machines on the same host
+}
+
+func machineCPU() (machine, error) {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return machine{}, fmt.Errorf("reading the machine's CPU time: %w", err)
+	}
+	return parseMachine(raw)
+}
+
+// parseMachine reads the first line of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal.
+func parseMachine(raw []byte) (machine, error) {
+	line, _, _ := strings.Cut(string(raw), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return machine{}, errors.New("/proc/stat does not begin with the sum of all processors")
+	}
+	var m machine
+	for i, f := range fields[1:9] {
+		n, err := strconv.ParseUint(f, 10, 53)
+		if err != nil {
+			return machine{}, fmt.Errorf("/proc/stat: %w", err)
+		}
+		switch d := time.Duration(n) * time.Second / ticksPerSecond; i {
+		case 3, 4: // idle
+		case 7:
+			m.stolen += d
+		default:
+			m.busy += d
+		}
+	}
+	return m, nil
+}
+
 // rss is the resident memory in bytes.
 func (p process) rss() (int64, error) {
 	raw, err := os.ReadFile(p.file("status"))

@@ -64,6 +64,7 @@ var rows = []row{
 	{"clears", func(r result) string { return fmt.Sprint(r.Clears) }},
 	{"CPU per call-minute", func(r result) string { return fmt.Sprintf("%.3f s", r.CPUPerMin) }},
 	{"CPU of server, of simulators", func(r result) string { return fmt.Sprintf("%.0f %%, %.0f %%", 100*r.ServerCPU, 100*r.LoadCPU) }},
+	{"CPU of others, stolen", func(r result) string { return fmt.Sprintf("%.0f %%, %.0f %%", 100*r.OtherCPU, 100*r.StolenCPU) }},
 	{"memory per call", func(r result) string { return fmt.Sprintf("%d KiB", r.RSSPerCall>>10) }},
 	{"memory before, peak", func(r result) string { return fmt.Sprintf("%d, %d MiB", r.RSSBefore>>20, r.RSSPeak>>20) }},
 	{"goroutines before, after", func(r result) string { return fmt.Sprintf("%d, %d", r.Before.Goroutines, r.After.Goroutines) }},
