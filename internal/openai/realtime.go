@@ -63,7 +63,7 @@ func DialRealtime(ctx context.Context, opt RealtimeOptions) (*Realtime, error) {
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + opt.Key}},
 	})
 	if err != nil {
-		return nil, refusal(resp, err)
+		return nil, refusal(resp, err, opt.Key)
 	}
 	r := &Realtime{
 		conn:   ws.New(c, ws.Options{ReadLimit: 16 << 20, QueueBytes: 4 << 20, PingEvery: 20 * time.Second, WriteTimeout: 10 * time.Second}),
@@ -100,8 +100,8 @@ func realtimeURL(base, model string) (string, error) {
 	return u.String(), nil
 }
 
-// refusal turns a failed upgrade into what the server said about it.
-func refusal(resp *http.Response, err error) error {
+// refusal turns a failed upgrade into what the server said about it, without the key, which it may quote.
+func refusal(resp *http.Response, err error, key string) error {
 	if resp == nil {
 		return fmt.Errorf("connect to the model: %w", err)
 	}
@@ -114,6 +114,9 @@ func refusal(resp *http.Response, err error) error {
 		}
 		if json.Unmarshal(body, &said) == nil && said.Error.Type != "" {
 			fail.Type, fail.Message = said.Error.Type, said.Error.Message
+			if key != "" {
+				fail.Message = strings.ReplaceAll(fail.Message, key, "[key]")
+			}
 			if said.Error.Code != "" {
 				fail.Code = said.Error.Code
 			}

@@ -108,8 +108,21 @@ func (u *serverUsage) transcription() *parley.Usage {
 func decodeRealtime(raw []byte) (ev leg.ModelEvent, ok bool) {
 	var in serverEvent
 	if err := json.Unmarshal(raw, &in); err != nil {
+		if in.Type != "" && !known(in.Type) {
+			return leg.ModelEvent{}, false // a new event may use our members' names in another shape
+		}
 		return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_event", Message: err.Error()}}, true
 	}
+	return interpret(in)
+}
+
+// known reports whether events of a type say anything to the session.
+func known(typ string) bool {
+	_, ok := interpret(serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}})
+	return ok
+}
+
+func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
 	ev = leg.ModelEvent{ResponseID: in.ResponseID, ItemID: in.ItemID, ContentIndex: in.ContentIndex}
 	switch in.Type {
 	case "response.output_audio.delta":

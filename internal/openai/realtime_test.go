@@ -181,7 +181,13 @@ func FuzzDecodeRealtime(f *testing.F) {
 	f.Add([]byte(`{"type":"response.output_audio.delta","delta":"AAAA"}`))
 	f.Add([]byte(`{"type":"response.done","response":{"id":"r","status_details":{"error":{}}}}`))
 	f.Add([]byte(`{"type":"error"}`))
-	f.Fuzz(func(_ *testing.T, raw []byte) { decodeRealtime(raw) })
+	f.Add([]byte(`{"type":"response.done","response":{"usage":{"input_token_details":null}}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		ev, ok := decodeRealtime(raw)
+		if ok && (ev.Kind == 0 || ev.Kind == leg.ModelError && ev.Err == nil) {
+			t.Errorf("%q: %+v", raw, ev)
+		}
+	})
 }
 
 func BenchmarkDecodeAudioDelta(b *testing.B) {

@@ -1,0 +1,63 @@
+package openai
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"parley/internal/leg"
+)
+
+func TestDecodeTakesWhatAServerMaySay(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]leg.ModelKind{
+		// Unknown events of any shape are no fault of the call's.
+		`{"type":"response.hologram.delta","delta":{"x":1},"item":"i","usage":3,"error":"none"}`:    0,
+		`{"type":"rate_limits.updated","rate_limits":[{"name":"tokens","limit":1.5}]}`:              0,
+		`{"type":"conversation.item.added","previous_item_id":null,"item":{"id":"i","content":[]}}`: 0,
+		`{"event_id":"e"}`: 0,
+		`{"type":7}`:       leg.ModelError,
+		`not JSON`:         leg.ModelError,
+		// Null and missing members.
+		`{"type":"error","error":{"type":"invalid_request_error","code":null,"message":"m","param":null,"event_id":null}}`: leg.ModelError,
+		`{"type":"error","error":null}`: leg.ModelError,
+		`{"type":"error"}`:              leg.ModelError,
+		`{"type":"conversation.item.input_audio_transcription.failed","item_id":"i","error":{"type":null,"code":null,"message":null}}`:                       leg.ModelTranscriptFailed,
+		`{"type":"conversation.item.input_audio_transcription.completed","item_id":"i","transcript":"t","usage":null}`:                                       leg.ModelTranscript,
+		`{"type":"response.done","response":{"id":"r","status":"failed","status_details":null,"usage":null,"output":null}}`:                                  leg.ModelResponseDone,
+		`{"type":"response.done","response":{"id":"r","status":"cancelled","status_details":{"type":"cancelled","reason":"client_cancelled","error":null}}}`: leg.ModelResponseDone,
+		`{"type":"response.done","response":null}`:         0,
+		`{"type":"response.output_item.done","item":null}`: 0,
+		// Known events that cannot be read are told.
+		`{"type":"response.output_audio.delta","delta":7}`:     leg.ModelError,
+		`{"type":"response.output_audio.delta","delta":"%%%"}`: leg.ModelError,
+	} {
+		ev, ok := decodeRealtime([]byte(raw))
+		if ok != (want != 0) || ok && ev.Kind != want {
+			t.Errorf("%s: kind %d, %v, want %d", raw, ev.Kind, ok, want)
+		}
+		if ok && (ev.Kind == leg.ModelError || ev.Kind == leg.ModelTranscriptFailed) && ev.Err == nil {
+			t.Errorf("%s: no failure", raw)
+		}
+	}
+}
+
+// TestRefusalNeverRepeatsTheKey: a server may quote the key that it refuses.
+func TestRefusalNeverRepeatsTheKey(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"error":{"type":"invalid_request_error","code":null,"message":"Incorrect API key provided: ` +
+			strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ") + `"}}`))
+	}))
+	t.Cleanup(srv.Close)
+	_, err := DialRealtime(context.Background(), RealtimeOptions{BaseURL: srv.URL, Key: "sk-canary", Model: "m"})
+	if err == nil || strings.Contains(err.Error(), "sk-canary") || !strings.Contains(err.Error(), "Incorrect API key") {
+		t.Errorf("error %v", err)
+	}
+	if Retryable(err) {
+		t.Error("a refused key is worth another try")
+	}
+}
