@@ -54,6 +54,9 @@ type house struct {
 	model   *model.Server
 	url     string
 	logs    *logBuffer
+
+	mu   sync.Mutex
+	told []string // to the model, without audio
 }
 
 // logBuffer keeps what was logged.
@@ -88,6 +91,11 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	opt.model.OnMessage = func(_ *model.Conn, dir model.Direction, raw []byte) {
 		if dir == model.FromClient {
 			client.Check(t, raw)
+			if msg := string(raw); !strings.Contains(msg, "input_audio_buffer.append") {
+				h.mu.Lock()
+				h.told = append(h.told, msg)
+				h.mu.Unlock()
+			}
 		}
 	}
 	var err error

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"parley"
@@ -36,7 +35,7 @@ type Handler struct {
 	opt       Options
 	streamURL string // ws or wss form of PublicURL
 	draining  atomic.Bool
-	sessions  sync.WaitGroup
+	streams   gate
 	farewells farewells
 	stop      context.CancelFunc
 	ctx       context.Context // the lifetime of the live calls, ended by Drain
@@ -69,7 +68,7 @@ func (h *Handler) Drain(ctx context.Context) {
 	h.draining.Store(true)
 	ended := make(chan struct{})
 	go func() {
-		h.sessions.Wait()
+		h.streams.close()
 		close(ended)
 	}()
 	select {

@@ -45,8 +45,11 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	h.sessions.Add(1)
-	defer h.sessions.Done()
+	if !h.streams.enter() {
+		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
+		return
+	}
+	defer h.streams.leave()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
 	if err != nil {
 		return // Accept has answered
