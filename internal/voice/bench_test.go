@@ -1,0 +1,82 @@
+package voice
+
+import (
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	"parley"
+	"parley/internal/leg"
+)
+
+// mute legs take everything and keep nothing: what is measured is the session.
+type muteCarrier struct{ media int }
+
+func (*muteCarrier) Events() <-chan leg.CarrierEvent { return nil }
+func (*muteCarrier) Err() error                      { return nil }
+func (c *muteCarrier) SendMedia(b []byte) error      { c.media += len(b); return nil }
+func (*muteCarrier) SendMark(string) error           { return nil }
+func (*muteCarrier) SendClear() error                { return nil }
+func (*muteCarrier) Close()                          {}
+func (*muteCarrier) Wait()                           {}
+
+type muteModel struct {
+	Model
+	audio int
+}
+
+func (m *muteModel) AppendAudio(b []byte) error { m.audio += len(b); return nil }
+
+func benchSession() (*Session, *muteCarrier, *muteModel) {
+	v := parley.DefaultVoiceConfig()
+	c, m := &muteCarrier{}, &muteModel{}
+	s := New(c, newTape(), Config{Agent: parley.Agent{Voice: &v}, Log: slog.New(slog.DiscardHandler)})
+	s.model, s.ready = m, true
+	return s, c, m
+}
+
+// BenchmarkCallerFrame is one 20 ms frame of the caller on its way to the model.
+func BenchmarkCallerFrame(b *testing.B) {
+	s, _, m := benchSession()
+	ev := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.onCarrier(ev, true)
+	}
+	if m.audio != b.N*frameBytes {
+		b.Fatalf("%d bytes of %d frames", m.audio, b.N)
+	}
+}
+
+// BenchmarkAgentAudio is one 200 ms delta of the model on its way to the carrier as ten paced frames, with
+// their marks and the marks' echoes.
+func BenchmarkAgentAudio(b *testing.B) {
+	s, c, _ := benchSession()
+	now := time.Now()
+	s.seq.active = "r1"
+	item := 0
+	var ev leg.ModelEvent
+	b.ReportAllocs()
+	for b.Loop() {
+		if item%50 == 0 { // items of 10 s
+			for _, p := range s.ledger.items {
+				p.audioDone, p.done = true, true
+			}
+			ev = leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r1", ItemID: "a" + string(rune('a'+item/50%26)), Audio: make([]byte, 200*bytesPerMs)}
+		}
+		item++
+		s.onAudio(ev, now)
+		for range 10 {
+			s.pump(now)
+			now = now.Add(20 * time.Millisecond)
+			_ = s.deadline(now)
+		}
+		for len(s.ledger.marks) > 2 {
+			m := s.ledger.marks[0]
+			s.ledger.acknowledge("g0."+strconv.Itoa(m.seq), now)
+			s.ledger.finished()
+		}
+	}
+	b.ReportMetric(float64(c.media)/frameBytes/float64(b.N), "frames/op")
+}
