@@ -205,10 +205,15 @@ func (s *Service) begin(ctx context.Context, in Incoming) (Ticket, error) {
 	return Ticket{ConversationID: id, Token: token}, nil
 }
 
-// ticket mints a new stream token for a call that waits for its stream.
-func (s *Service) ticket(ctx context.Context, c parley.Call) (Ticket, error) {
+// ticket mints a new stream token for a call that waits for its stream. also runs in the same transaction.
+func (s *Service) ticket(ctx context.Context, c parley.Call, also ...func(context.Context, *store.Tx, parley.Call) error) (Ticket, error) {
 	token, hash := newToken()
 	err := s.st.Write(ctx, func(tx *store.Tx) error {
+		for _, f := range also {
+			if err := f(ctx, tx, c); err != nil {
+				return err
+			}
+		}
 		return tx.SetStreamToken(ctx, c.OrgID, c.ID, hash, time.Now().Add(tokenLife))
 	})
 	if err != nil {

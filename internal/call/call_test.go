@@ -500,3 +500,53 @@ func TestAttachThatFailsLater(t *testing.T) {
 		d.want(parley.CallEnded, parley.EndCarrierLost)
 	})
 }
+
+// TestResumeReopensAPrematureEnd: the carrier closed the stream with a stop, or we gave up waiting, but the
+// caller is still there.
+func TestResumeReopensAPrematureEnd(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		d := newDesk(t, st)
+		a := d.attach(d.begin().Token, "MZ1")
+		ok(t, d.Finish(t.Context(), a, parley.EndCallerHangup))
+		next := d.resume()
+		if next.Intent != parley.IntentNone || next.Ticket.ConversationID != a.Call.ID {
+			t.Fatalf("next %+v", next)
+		}
+		if conv, _ := d.conversation(); conv.Status != parley.ConversationActive || conv.EndedAt != nil || conv.EndReason != "" {
+			t.Errorf("conversation %+v", conv)
+		}
+		a = d.attach(next.Ticket.Token, "MZ2")
+		if a.Call.Resumes != 1 {
+			t.Errorf("call %+v", a.Call)
+		}
+		ok(t, d.Finish(t.Context(), a, parley.EndCallerHangup))
+		d.want(parley.CallEnded, parley.EndCallerHangup)
+		d.resume() // reopened, but nobody comes
+		d.reconcile(t.Context(), time.Now().Add(detachedLife+time.Second))
+		d.want(parley.CallEnded, parley.EndCarrierLost)
+		if next := d.resume(); next.Intent != parley.IntentNotice {
+			t.Errorf("after giving up: %+v", next)
+		}
+		if conv, types := d.conversation(); conv.EndedAt == nil || types[len(types)-1] != parley.EventConversationEnded {
+			t.Errorf("conversation %+v, events %q", conv, types)
+		}
+	})
+}
+
+// TestStreamThatCannotBeOpened: the carrier asks again and again, because its sockets never reach us.
+func TestStreamThatCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		d := newDesk(t, st)
+		d.begin()
+		for range maxResumes {
+			if next := d.resume(); next.Intent != parley.IntentNone {
+				t.Fatalf("next %+v", next)
+			}
+		}
+		if next := d.resume(); next.Intent != parley.IntentNotice {
+			t.Errorf("after %d times: %+v", maxResumes, next)
+		}
+	})
+}

@@ -32,14 +32,58 @@ func (s *Service) Resume(ctx context.Context, c parley.Call) (Next, error) {
 	if c.Intent != parley.IntentNone {
 		return Next{Intent: c.Intent, FallbackNumber: fallback}, nil
 	}
-	if c.State == parley.CallEnded || c.Resumes >= maxResumes {
+	gaveUp := c.State == parley.CallEnded && c.EndReason != parley.EndCallerHangup // nobody came for a minute
+	if gaveUp || c.Resumes >= maxResumes {
 		return Next{Intent: parley.IntentNotice, FallbackNumber: fallback}, nil
 	}
-	ticket, err := s.ticket(ctx, c) // the attach counts the resume
+	if c.State == parley.CallEnded {
+		if err := s.reopen(ctx, c); err != nil {
+			return Next{}, fmt.Errorf("reopen call: %w", err)
+		}
+	}
+	ticket, err := s.ticket(ctx, c, countUnattached)
 	if err != nil {
 		return Next{}, fmt.Errorf("resume call: %w", err)
 	}
 	return Next{Ticket: ticket}, nil
+}
+
+// reopen takes back an end that we did not decide: the call is as if its stream had just been lost.
+func (s *Service) reopen(ctx context.Context, c parley.Call) error {
+	var epoch, last int64
+	err := s.st.Write(ctx, func(tx *store.Tx) (err error) {
+		epoch, last, err = tx.RaiseEpoch(ctx, c.OrgID, c.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w := s.log.Open(c.OrgID, c.ID, epoch, last)
+	defer w.Close()
+	return w.Intent(ctx, parley.EventStreamDetached, parley.StreamDetachedData{Reason: "the carrier says that the call goes on"},
+		func(ctx context.Context, tx *store.Tx) error {
+			c.State, c.EndReason, c.UpdatedAt = parley.CallDetached, "", time.Now().UTC()
+			if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
+				return err
+			}
+			conv, err := tx.FindConversation(ctx, c.OrgID, c.ID)
+			if err != nil {
+				return err
+			}
+			conv.Status, conv.EndedAt, conv.EndReason = parley.ConversationActive, nil, ""
+			return tx.UpdateConversation(ctx, c.OrgID, conv)
+		})
+}
+
+// countUnattached counts the resume of a call that never had a stream; otherwise the attach counts it. Without
+// this, a stream that cannot be opened would send the carrier round in circles.
+func countUnattached(ctx context.Context, tx *store.Tx, c parley.Call) error {
+	now, err := tx.FindCall(ctx, c.OrgID, c.ID)
+	if err != nil || now.StreamSID != "" {
+		return err
+	}
+	now.Resumes++
+	return tx.UpdateCall(ctx, now.OrgID, now)
 }
 
 func (s *Service) fallbackNumber(ctx context.Context, c parley.Call) string {

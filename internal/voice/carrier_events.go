@@ -1,11 +1,13 @@
 package voice
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
 	"parley"
 	"parley/internal/leg"
+	"parley/internal/ws"
 )
 
 func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
@@ -49,13 +51,18 @@ func (s *Session) append(ulaw []byte) {
 	s.modelSent(s.model.AppendAudio(ulaw))
 }
 
-// carrierSent handles the result of a send to the carrier: a peer that does not read has lost the stream.
+// carrierSent handles the result of a send to the carrier. A socket that is gone may have said `stop` before it
+// closed: nothing more is sent, and what was received decides how the call ended. A peer that does not read has
+// lost the stream.
 func (s *Session) carrierSent(err error) {
-	if err == nil || s.outcome != nil {
-		return
+	switch {
+	case err == nil || s.outcome != nil:
+	case errors.Is(err, ws.ErrSlowPeer):
+		s.fault("carrier", "slow", err.Error())
+		s.outcome = &Outcome{Detached: true}
+	default:
+		s.carrierGone = true
 	}
-	s.fault("carrier", "send_failed", err.Error())
-	s.outcome = &Outcome{Detached: true}
 }
 
 // modelSent handles the result of a send to the model.

@@ -28,6 +28,10 @@ type carrierSim struct {
 	once   sync.Once
 
 	mu      sync.Mutex
+	refused error // of every send, once set
+
+	gate sync.Mutex // of events
+	gone bool
 	queue   []carrierMsg
 	played  []byte
 	clears  int
@@ -68,6 +72,13 @@ func (c *carrierSim) Err() error                      { return nil }
 func (c *carrierSim) Wait()                           { c.wg.Wait() }
 func (c *carrierSim) Close()                          { c.once.Do(func() { close(c.quit) }) }
 
+// refuse makes every further send fail.
+func (c *carrierSim) refuse(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = err
+}
+
 func (c *carrierSim) SendMedia(ulaw []byte) error {
 	return c.send(carrierMsg{audio: append([]byte(nil), ulaw...)})
 }
@@ -81,6 +92,12 @@ func (c *carrierSim) SendClear() error {
 }
 
 func (c *carrierSim) send(m carrierMsg) error {
+	c.mu.Lock()
+	refused := c.refused
+	c.mu.Unlock()
+	if refused != nil {
+		return refused
+	}
 	m.at = time.Now().Add(c.takes(c.up))
 	c.inbox <- m
 	return nil
@@ -163,10 +180,23 @@ func (c *carrierSim) echo(name string) {
 }
 
 func (c *carrierSim) deliver(ev leg.CarrierEvent) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	if c.gone {
+		return
+	}
 	select {
 	case c.events <- ev:
 	case <-c.quit:
 	}
+}
+
+// vanish closes the events without a stop.
+func (c *carrierSim) vanish() {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	c.gone = true
+	close(c.events)
 }
 
 func (c *carrierSim) playedMs() int64 {
@@ -189,6 +219,13 @@ type modelSim struct {
 
 func newModelSim() *modelSim {
 	return &modelSim{events: make(chan leg.ModelEvent, 10_000), done: make(chan struct{})}
+}
+
+// heard is how much of the caller's audio the model got, in bytes.
+func (m *modelSim) heard() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.heardAudio
 }
 
 func (m *modelSim) note(format string, args ...any) string {
@@ -304,8 +341,10 @@ type rigOptions struct {
 	voice   func(*parley.VoiceConfig)
 	history []leg.HistoryItem
 	tool    func(context.Context, tool.Call) tool.Result
+	dialing time.Duration // how long the model takes to be dialed
 	dial    func(context.Context) (Model, error)
 	over    chan struct{}
+	call    parley.Call
 }
 
 // newRig starts a session whose model is connected and configured.
@@ -321,14 +360,17 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		opt.voice(&v)
 	}
 	if opt.dial == nil {
-		opt.dial = func(context.Context) (Model, error) { return r.model, nil }
+		opt.dial = func(context.Context) (Model, error) {
+			time.Sleep(opt.dialing)
+			return r.model, nil
+		}
 	}
 	if opt.tool == nil {
 		opt.tool = func(context.Context, tool.Call) tool.Result { return tool.Result{Output: `{"ok":true}`, Outcome: "ok"} }
 	}
 	r.session = New(r.carrier, r.tape, Config{
 		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history,
-		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Log: slog.New(slog.DiscardHandler),
+		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

@@ -227,3 +227,16 @@ func TestCarrierSaysTheCallIsOver(t *testing.T) {
 		}
 	})
 }
+
+func TestMaxDurationCountsFromTheCallsBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := newRig(t, rigOptions{
+			call:  parley.Call{Resumes: 1, CreatedAt: start.Add(-50 * time.Second)},
+			voice: func(v *parley.VoiceConfig) { v.MaxDuration = 60 },
+		}).ready()
+		if out := r.wait(); out.Reason != parley.EndMaxDuration || time.Since(start) > 11*time.Second {
+			t.Errorf("outcome %+v after %v", out, time.Since(start))
+		}
+	})
+}

@@ -9,7 +9,7 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && s.ledger.playhead.Sub(now) <= lead {
+	for s.outcome == nil && !s.carrierGone && s.ledger.playhead.Sub(now) <= lead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
@@ -23,7 +23,7 @@ func (s *Session) pump(now time.Time) {
 			s.sendMark(now)
 		}
 	}
-	if s.ledger.wantsMark() {
+	if !s.carrierGone && s.ledger.wantsMark() {
 		s.sendMark(now)
 	}
 }
@@ -31,7 +31,7 @@ func (s *Session) pump(now time.Time) {
 // frameWaits reports whether pump has something to send later.
 func (s *Session) frameWaits() bool {
 	p, _ := s.ledger.next()
-	return p != nil
+	return p != nil && !s.carrierGone
 }
 
 func (s *Session) sendMark(now time.Time) {

@@ -111,12 +111,14 @@ type Session struct {
 	retryAt time.Time
 	failed  int // responses failed in a row
 
+	carrierGone    bool // sends fail: the end of its events says how the call ended
 	callerSpeaking bool
 	cutOff         bool      // the caller's speech has interrupted an answer and is not yet a turn
 	commitBy       time.Time // when it has to be one
 	cancelCreated  bool      // interrupted while response.create was in flight
 
 	startedAt    time.Time
+	callSince    time.Time // the call's own beginning, before startedAt when the stream was resumed
 	lastMedia    time.Time // from the carrier
 	lastActivity time.Time // of either party, for the silence timeout
 	lastPosition time.Time
@@ -197,7 +199,10 @@ func (s *Session) Wait() {
 
 func (s *Session) begin(ctx context.Context) {
 	now := time.Now()
-	s.startedAt, s.lastMedia, s.lastActivity = now, now, now
+	s.startedAt, s.callSince, s.lastMedia, s.lastActivity = now, now, now, now
+	if s.cfg.Call.Resumes > 0 {
+		s.callSince = s.cfg.Call.CreatedAt
+	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
 	s.sendMark(now)
 	s.dialing = true
@@ -264,7 +269,7 @@ func (s *Session) deadline(now time.Time) time.Time {
 		sooner(t)
 	}
 	if d := s.cfg.Agent.Voice.MaxDuration; d > 0 {
-		sooner(s.startedAt.Add(time.Duration(d) * time.Second))
+		sooner(s.callSince.Add(time.Duration(d) * time.Second))
 	}
 	return at
 }
@@ -314,5 +319,5 @@ func (s *Session) onTime(now time.Time) {
 
 func (s *Session) maxDurationOver(now time.Time) bool {
 	d := s.cfg.Agent.Voice.MaxDuration
-	return d > 0 && !now.Before(s.startedAt.Add(time.Duration(d)*time.Second))
+	return d > 0 && !now.Before(s.callSince.Add(time.Duration(d)*time.Second))
 }

@@ -13,6 +13,7 @@ import (
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
+	"parley/internal/ws"
 )
 
 const words = "one two three four five six seven eight nine ten"
@@ -251,9 +252,9 @@ func TestToolRunsBesideTheCall(t *testing.T) {
 			leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r1", ItemID: "f1", ItemType: "function_call", Status: "completed", CallID: "c1", Text: "answer", Arguments: "{}"},
 			leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r1", ItemID: "f2", ItemType: "function_call", Status: "incomplete", CallID: "c2", Text: "answer", Arguments: "{"})
 		r.responseDone("r1", "completed")
-		before := r.model.heardAudio
+		before := r.model.heard()
 		time.Sleep(time.Second)
-		if r.model.heardAudio-before < 900*bytesPerMs {
+		if r.model.heard()-before < 900*bytesPerMs {
 			t.Error("the caller's audio stood still while the tool ran")
 		}
 		close(release)
@@ -287,18 +288,14 @@ func TestHangupEndsARunningTool(t *testing.T) {
 
 func TestCallersFirstWordsSurviveASlowModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r *rig
-		r = newRig(t, rigOptions{dial: func(context.Context) (Model, error) {
-			time.Sleep(2 * time.Second)
-			return r.model, nil
-		}})
+		r := newRig(t, rigOptions{dialing: 2 * time.Second})
 		time.Sleep(3 * time.Second)
-		if r.model.heardAudio != 0 {
+		if r.model.heard() != 0 {
 			t.Error("audio was sent before the session was configured")
 		}
 		r.ready()
 		time.Sleep(time.Millisecond)
-		if got := r.model.heardAudio / bytesPerMs; got < 2900 {
+		if got := r.model.heard() / bytesPerMs; got < 2900 {
 			t.Errorf("the model got %d ms of the first 3000 ms", got)
 		}
 		r.stop()
@@ -387,9 +384,33 @@ func TestVanishedStreamIsDetachedNotEnded(t *testing.T) {
 		r := newRig(t, rigOptions{}).ready()
 		r.carrier.Close()
 		time.Sleep(time.Second)
-		close(r.carrier.events)
+		r.carrier.vanish()
 		if out := r.wait(); !out.Detached || out.Reason != "" {
 			t.Errorf("outcome %+v", out)
+		}
+	})
+}
+
+// A caller who hangs up while the agent speaks: the socket is gone before the session has read the stop.
+func TestStopBehindAClosedSocketIsAHangUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{}).ready()
+		r.turnEnds("u1")
+		time.Sleep(time.Millisecond)
+		r.reply("r1", "a1", words, 4000)
+		time.Sleep(500 * time.Millisecond)
+		r.carrier.refuse(errors.New("websocket: closed"))
+		time.Sleep(100 * time.Millisecond)
+		if out := r.stop(); out.Detached || out.Reason != parley.EndCallerHangup {
+			t.Errorf("outcome %+v", out)
+		}
+		r = newRig(t, rigOptions{}).ready()
+		r.turnEnds("u1")
+		time.Sleep(time.Millisecond)
+		r.reply("r1", "a1", words, 4000)
+		r.carrier.refuse(ws.ErrSlowPeer)
+		if out := r.wait(); !out.Detached {
+			t.Errorf("a peer that does not read: outcome %+v", out)
 		}
 	})
 }
