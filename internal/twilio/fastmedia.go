@@ -18,8 +18,8 @@ func (s *MediaStream) fastMedia(raw []byte) ([]byte, bool) {
 		return nil, false
 	}
 	media, rest, ok := bytes.Cut(media, []byte("}"))
-	if !ok || bytes.IndexByte(rest, '"') >= 0 {
-		return nil, false
+	if !ok || bytes.Contains(rest, []byte(`"media"`)) || bytes.Contains(rest, []byte(`"event"`)) {
+		return nil, false // members may follow the media object, but these two come before it
 	}
 	if event, ok := stringMember(outer, `"event"`); !ok || string(event) != "media" {
 		return nil, false

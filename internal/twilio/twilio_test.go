@@ -248,6 +248,7 @@ func TestHangup(t *testing.T) {
 func FuzzMedia(f *testing.F) {
 	f.Add([]byte(`{"event":"media","sequenceNumber":"2","streamSid":"MZ1","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"AAAA"}}`))
 	f.Add([]byte(`{"event":"media","media":{"track":"inbound","payload":"AAAA","payload":"BBBB"}}`))
+	f.Add([]byte(`{"event":"media","media":{"track":"inbound","payload":"AAAA"},"streamSid":"MZ1","event":"stop"}`))
 	f.Add([]byte(`{"event":"media","x":{"track":"inbound","payload":"AAAA"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s := &MediaStream{}
@@ -263,9 +264,12 @@ func FuzzMedia(f *testing.F) {
 }
 
 func BenchmarkDecodeMedia(b *testing.B) {
-	raw := []byte(`{"event":"media","sequenceNumber":"2","streamSid":"MZ00000000000000000000000000000001","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"` +
-		base64.StdEncoding.EncodeToString(make([]byte, 160)) + `"}}`)
+	raw := []byte(`{"event":"media","sequenceNumber":"2","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"` +
+		base64.StdEncoding.EncodeToString(make([]byte, 160)) + `"},"streamSid":"MZ00000000000000000000000000000001"}`)
 	s := &MediaStream{}
+	if _, ok := s.fastMedia(raw); !ok {
+		b.Fatal("Twilio's own order of members takes the slow way")
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := s.decode(raw); !ok {

@@ -30,8 +30,8 @@ type carrierSim struct {
 	mu      sync.Mutex
 	refused error // of every send, once set
 
-	gate sync.Mutex // of events
-	gone bool
+	gate    sync.Mutex // of events
+	gone    bool
 	queue   []carrierMsg
 	played  []byte
 	clears  int
