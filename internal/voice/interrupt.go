@@ -52,6 +52,8 @@ func (s *Session) forget(p *playItem, heardMs int64) {
 	case heardMs > 0:
 		_, err := s.model.Truncate(p.itemID, p.contentIndex, min(heardMs, p.receivedMs()))
 		s.modelSent(err)
+	case p.contentIndex > 0:
+		// Only items can be deleted: the item's first part decides.
 	case s.seq.active == p.responseID:
 		// The item exists completely only when its response is done; then it can be deleted.
 		s.dead[p.responseID] = append(s.dead[p.responseID], p.itemID)

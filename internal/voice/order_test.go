@@ -240,3 +240,25 @@ func TestMaxDurationCountsFromTheCallsBeginning(t *testing.T) {
 		}
 	})
 }
+
+// TestUnheardPartDoesNotDeleteAHeardItem: deleting is for whole items.
+func TestUnheardPartDoesNotDeleteAHeardItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{}).ready()
+		r.turnEnds("u1")
+		time.Sleep(time.Millisecond)
+		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"})
+		r.part("r1", "a1", words, 1000)
+		r.model.say(
+			leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: "r1", ItemID: "a1"},
+			leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r1", ItemID: "a1", ContentIndex: 1, Audio: make([]byte, 8000)})
+		r.responseDone("r1", "completed")
+		time.Sleep(500 * time.Millisecond)
+		r.speechStarted()
+		time.Sleep(100 * time.Millisecond)
+		if log := strings.Join(r.model.log(), "\n"); !strings.Contains(log, "truncate a1/0 ") || strings.Contains(log, "delete") {
+			t.Errorf("model was told:\n%s", log)
+		}
+		r.stop()
+	})
+}
