@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -255,6 +256,33 @@ func (in *Input) Int(name string, dst *int, lo, hi int) {
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// Time reads an RFC 3339 time, or null for none.
+func (in *Input) Time(name string, dst **time.Time) {
+	raw, ok := in.take(name)
+	if !ok {
+		return
+	}
+	if isNull(raw) {
+		*dst = nil
+		return
+	}
+	var s string
+	t := time.Time{}
+	err := json.Unmarshal(raw, &s)
+	if err == nil {
+		t, err = time.Parse(time.RFC3339, s)
+	}
+	if err != nil || t.Year() < minYear || t.Year() > maxYear {
+		in.Fail(name, "must be a time such as 2026-01-31T09:00:00Z, or null.")
+		return
+	}
+	t = t.UTC().Truncate(time.Microsecond)
+	*dst = &t
+}
+
+// The years that both databases and RFC 3339 can express.
+const minYear, maxYear = 1970, 9998
 
 // List reads a list of at most hi strings; check returns what is wrong with one of them, or "".
 // A repeated string counts once.

@@ -33,15 +33,11 @@ type keyCreateCmd struct {
 	Expire time.Duration `name:"expires-in" placeholder:"DURATION" help:"Life of the key, such as 720h (default: no end)."`
 }
 
-// keyScopes are the words that --scope takes.
-var keyScopes = []string{parley.ScopeAll, parley.ScopeAgentsRead, parley.ScopeAgentsWrite, parley.ScopeConversationsRead,
-	parley.ScopeChat, parley.ScopeCalls, parley.ScopeKeysManage}
-
 // Validate checks what the flags say; kong calls it.
 func (c *keyCreateCmd) Validate() error {
 	for _, s := range c.Scopes {
-		if !slices.Contains(keyScopes, s) {
-			return fmt.Errorf("--scope %s is unknown: give one of %s", s, strings.Join(keyScopes, ", "))
+		if !slices.Contains(parley.Scopes, s) {
+			return fmt.Errorf("--scope %s is unknown: give one of %s", s, strings.Join(parley.Scopes, ", "))
 		}
 	}
 	if n := len([]rune(strings.TrimSpace(c.Name))); n < 1 || n > 100 {
@@ -105,7 +101,7 @@ func (c *keyListCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		keys, err := st.ListAPIKeys(ctx, org.ID)
+		keys, _, err := st.ListAPIKeys(ctx, org.ID, 0, 0)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (a *app) wire(context.Context) error {
 	tools := tool.New(tool.Options{Logger: a.logger})
 	a.log = log.New(a.store, event.NewBus(), log.Options{Logger: a.logger})
 	a.onClose("log", a.log.Close)
-	a.auth = auth.New(a.store, a.logger)
+	a.auth = auth.New(a.store, a.logger, a.cfg.RateLimit)
 	a.onClose("authenticator", func(context.Context) error { a.auth.Close(); return nil })
 	a.wireCalls(tools)
 	a.wireChat(tools)
@@ -58,7 +58,8 @@ func (a *app) wireServer() {
 	twilio := http.NewServeMux()
 	a.phone.Register(twilio)
 	rest := api.New(api.Options{
-		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Chat: a.chat, Calls: a.calls,
+		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
+		RateLimit: a.cfg.RateLimit, Ring: a.ring, Chat: a.chat, Calls: a.calls,
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{
@@ -99,7 +100,7 @@ func (a *app) endpointOf(ctx context.Context, orgID string) (openai.Endpoint, er
 	if len(sealed.OpenAIKey) == 0 {
 		return e, nil
 	}
-	key, err := a.ring.Open(store.CredentialAAD(orgID, "openai_key"), sealed.OpenAIKey)
+	key, err := a.ring.Open(store.CredentialAAD(orgID, store.ColumnOpenAIKey), sealed.OpenAIKey)
 	if err != nil {
 		return openai.Endpoint{}, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"parley"
 	"parley/internal/store"
@@ -27,7 +28,13 @@ type AgentPath struct {
 
 type agentUpdate struct {
 	AgentPath
+	precondition
 	jsonBody
+}
+
+type agentDelete struct {
+	AgentPath
+	precondition
 }
 
 type agentQuery struct {
@@ -57,18 +64,18 @@ func (a *API) agentOperations() {
 	const path, one = "/api/v1/agents", "/api/v1/agents/{agentId}"
 	example := map[string]any{"name": "Customer Support Agent", "type": "voice", "instructions": "You are a helpful customer support agent.",
 		"config": map[string]any{"voice": "sage", "speed": 1.0, "interruptionThreshold": 0.5}, "toolIds": []string{"current_time"}}
-	route(a, operation{method: http.MethodGet, path: path, id: "listAgents", tag: "Agents", scope: parley.ScopeAgentsRead,
+	read(a, operation{method: http.MethodGet, path: path, id: "listAgents", tag: "Agents", scope: parley.ScopeAgentsRead,
 		summary: "List agents", refusals: []int{400}}, a.listAgents)
-	route(a, operation{method: http.MethodPost, path: path, id: "createAgent", tag: "Agents", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
+	write(a, operation{method: http.MethodPost, path: path, id: "createAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
 		summary: "Create an agent", body: a.agentBody(true), example: example, refusals: []int{409}}, a.createAgent)
-	route(a, operation{method: http.MethodGet, path: one, id: "getAgent", tag: "Agents", scope: parley.ScopeAgentsRead,
+	read(a, operation{method: http.MethodGet, path: one, id: "getAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsRead,
 		summary: "Get an agent", refusals: []int{404}}, a.getAgent)
-	route(a, operation{method: http.MethodPatch, path: one, id: "updateAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+	write(a, operation{method: http.MethodPatch, path: one, id: "updateAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Update an agent", description: "Absent members keep their value.", body: a.agentBody(false),
 		example: map[string]any{"status": "inactive", "config": map[string]any{"speed": 1.2, "greeting": nil}}, refusals: []int{404, 409}}, a.updateAgent)
-	route(a, operation{method: http.MethodDelete, path: one, id: "deleteAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+	write(a, operation{method: http.MethodDelete, path: one, id: "deleteAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Delete an agent", description: "It leaves lists and releases its numbers; its conversations stay readable.", refusals: []int{404}}, a.deleteAgent)
-	route(a, operation{method: http.MethodPost, path: one + "/restore", id: "restoreAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+	write(a, operation{method: http.MethodPost, path: one + "/restore", id: "restoreAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Restore a deleted agent", description: "It comes back as inactive, without phone numbers.", refusals: []int{404, 409}}, a.restoreAgent)
 }
 
@@ -87,17 +94,22 @@ func (a *API) listAgents(ctx context.Context, orgID string, in *agentQuery) (rep
 	return data(list)
 }
 
-func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (reply[Agent], error) {
+func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effect[Agent], error) {
 	fields, err := in.fields()
 	if err != nil {
-		return refuse[Agent](err)
+		return nil, err
 	}
 	agent, warnings, err := parley.NewAgent(orgID, fields, a.instant())
 	if err != nil {
-		return refuse[Agent](err)
+		return nil, err
 	}
-	err = a.write(ctx, func(tx *store.Tx) error { return tx.CreateAgent(ctx, orgID, agent) })
-	return reply[Agent]{data: a.agentView(agent), warnings: warnings}, err
+	return func(ctx context.Context, tx *store.Tx) (reply[Agent], error) {
+		if err := tx.CreateAgent(ctx, orgID, agent); err != nil {
+			return refuse[Agent](err)
+		}
+		view := a.agentView(agent)
+		return reply[Agent]{data: view, warnings: warnings, etag: agentTag(agent), note: agentNote("create", agent, nil, view)}, nil
+	}, nil
 }
 
 func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
@@ -105,51 +117,78 @@ func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[
 		return refuse[Agent](err)
 	}
 	agent, err := a.opt.Store.FindAgent(ctx, orgID, in.AgentID)
-	return reply[Agent]{data: a.agentView(agent)}, err
+	return reply[Agent]{data: a.agentView(agent), etag: agentTag(agent)}, err
 }
 
-func (a *API) updateAgent(ctx context.Context, orgID string, in *agentUpdate) (reply[UpdatedAgent], error) {
+func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (effect[UpdatedAgent], error) {
 	if err := notFoundID(in.AgentID, "Agent"); err != nil {
-		return refuse[UpdatedAgent](err)
+		return nil, err
 	}
-	var agent parley.Agent
-	var warnings []string
-	err := a.write(ctx, func(tx *store.Tx) error {
+	if _, err := in.fields(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedAgent], error) {
 		before, err := tx.FindAgent(ctx, orgID, in.AgentID)
 		if err != nil {
-			return err
+			return refuse[UpdatedAgent](err)
 		}
-		fields, err := in.fields() // inside, because a transaction may run twice and a reader is used up
+		if err := in.match(agentTag(before)); err != nil {
+			return refuse[UpdatedAgent](err)
+		}
+		fields, err := in.fields() // again: this may run twice, and a reader is used up
 		if err != nil {
-			return err
+			return refuse[UpdatedAgent](err)
 		}
-		if agent, warnings, err = before.Apply(fields, a.instant()); err != nil {
-			return err
+		agent, warnings, err := before.Apply(fields, a.instant())
+		if err != nil {
+			return refuse[UpdatedAgent](err)
 		}
-		return tx.UpdateAgent(ctx, orgID, agent)
-	})
-	if err != nil {
-		return refuse[UpdatedAgent](err)
-	}
-	return reply[UpdatedAgent]{data: UpdatedAgent{Agent: a.agentView(agent), Updated: true}, message: "Agent updated successfully", warnings: warnings}, nil
+		if err := tx.UpdateAgent(ctx, orgID, agent); err != nil {
+			return refuse[UpdatedAgent](err)
+		}
+		view := a.agentView(agent)
+		return reply[UpdatedAgent]{data: UpdatedAgent{Agent: view, Updated: true}, message: "Agent updated successfully", warnings: warnings,
+			etag: agentTag(agent), note: agentNote("update", agent, a.agentView(before), view)}, nil
+	}, nil
 }
 
-func (a *API) deleteAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Deleted], error) {
+func (a *API) deleteAgent(_ context.Context, orgID string, in *agentDelete) (effect[Deleted], error) {
 	if err := notFoundID(in.AgentID, "Agent"); err != nil {
-		return refuse[Deleted](err)
+		return nil, err
 	}
-	err := a.write(ctx, func(tx *store.Tx) error { return tx.DeleteAgent(ctx, orgID, in.AgentID, a.instant()) })
-	return reply[Deleted]{data: Deleted{ID: in.AgentID, Deleted: true}, message: "Agent deleted successfully"}, err
+	return func(ctx context.Context, tx *store.Tx) (reply[Deleted], error) {
+		before, err := tx.FindAgent(ctx, orgID, in.AgentID)
+		if err != nil {
+			return refuse[Deleted](err)
+		}
+		if err := in.match(agentTag(before)); err != nil {
+			return refuse[Deleted](err)
+		}
+		err = tx.DeleteAgent(ctx, orgID, in.AgentID, a.instant())
+		return reply[Deleted]{data: Deleted{ID: in.AgentID, Deleted: true}, message: "Agent deleted successfully",
+			note: agentNote("delete", before, a.agentView(before), nil)}, err
+	}, nil
 }
 
-func (a *API) restoreAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
+func (a *API) restoreAgent(_ context.Context, orgID string, in *AgentPath) (effect[Agent], error) {
 	if err := notFoundID(in.AgentID, "Agent"); err != nil {
-		return refuse[Agent](err)
+		return nil, err
 	}
-	var agent parley.Agent
-	err := a.write(ctx, func(tx *store.Tx) (err error) {
-		agent, err = tx.RestoreAgent(ctx, orgID, in.AgentID, a.instant())
-		return err
-	})
-	return reply[Agent]{data: a.agentView(agent), message: "Agent restored successfully"}, err
+	return func(ctx context.Context, tx *store.Tx) (reply[Agent], error) {
+		agent, err := tx.RestoreAgent(ctx, orgID, in.AgentID, a.instant())
+		if err != nil {
+			return refuse[Agent](err)
+		}
+		view := a.agentView(agent)
+		return reply[Agent]{data: view, message: "Agent restored successfully", etag: agentTag(agent), note: agentNote("restore", agent, nil, view)}, nil
+	}, nil
+}
+
+// agentTag is the ETag of an agent: it changes with every change of the agent itself.
+func agentTag(g parley.Agent) string {
+	return `"` + strconv.FormatInt(g.UpdatedAt.UnixMicro(), 36) + `"`
+}
+
+func agentNote(action string, g parley.Agent, before, after any) *note {
+	return &note{action: action, resource: parley.AuditResource{Type: "agent", ID: g.ID, Name: g.Name}, before: before, after: after}
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +19,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/chat"
 	"parley/internal/respond"
+	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -29,6 +31,9 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
+	RateLimit int          // requests per minute of organizations without one of their own
+	Ring      *secret.Ring // seals credentials, and answers that show a secret
+
 	Chat  *chat.Service
 	Calls *call.Service // signs for the simulated phone
 }
@@ -39,6 +44,8 @@ type API struct {
 	mux *http.ServeMux
 	api huma.API
 	now func() time.Time
+
+	swept atomic.Int64 // when idempotency keys were last swept, in Unix microseconds
 }
 
 // New mounts every operation.
@@ -62,19 +69,12 @@ func (a *API) operations() {
 	a.testCallOperations()
 	a.keyOperations()
 	a.organizationOperations()
+	a.auditOperations()
 }
 
 // Mux is the operations' own route table, for the server to mount: it must see patterns to answer unknown
 // routes in the envelope.
 func (a *API) Mux() *http.ServeMux { return a.mux }
-
-// write runs fn in one transaction.
-func (a *API) write(ctx context.Context, fn func(tx *store.Tx) error) error {
-	return a.opt.Store.Write(ctx, fn)
-}
-
-// instant is the present with the precision that the databases keep.
-func (a *API) instant() time.Time { return a.now().UTC().Truncate(time.Microsecond) }
 
 // The huma hooks are package globals; they are set once, before any API exists.
 func init() {

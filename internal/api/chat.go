@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"parley/internal/auth"
 	"parley/internal/chat"
 	"parley/internal/respond"
+	"parley/internal/store"
 )
 
 const (
@@ -26,10 +28,6 @@ type chatInput struct {
 	AgentPath
 	Accept string `header:"Accept" doc:"text/event-stream to follow the answer while it is written."`
 	jsonBody
-}
-
-type chatOutput struct {
-	Body func(huma.Context)
 }
 
 // ChatAnswer is the answer to a message.
@@ -47,20 +45,23 @@ type ChatMessage struct {
 	Text string `json:"text"`
 }
 
-// chatOperations mounts the one route that answers JSON or a stream, which route cannot.
+// chatOperation answers JSON or a stream.
+var chatOperation = operation{method: http.MethodPost, path: "/api/v1/agents/{agentId}/chat", id: "chat", tag: "Chat", scope: parley.ScopeChat,
+	summary: "Send a message to a chat agent", example: map[string]any{"message": "What time is it in Helsinki?"},
+	description: "Answers JSON, or with `Accept: text/event-stream` the events of the run: run.started, message.delta, tool.started, tool.completed, " +
+		"message.completed, error, run.completed. A run goes on when the client goes away; read its conversation for the rest. " +
+		"While a request with the same Idempotency-Key is being answered, the answer is 409 with Retry-After.",
+	refusals: []int{404, 409, 503}}
+
 func (a *API) chatOperations() {
-	body := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"message"}, Properties: map[string]*huma.Schema{
+	o := chatOperation
+	o.body = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"message"}, Properties: map[string]*huma.Schema{
 		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage)},
 		"conversationId": {Type: huma.TypeString, Format: "uuid", Description: "Absent begins a conversation."},
 		"test":           {Type: huma.TypeBoolean, Description: "Works whatever the agent's status, and marks the conversation as a test."},
 	}}
-	o := operation{method: http.MethodPost, path: "/api/v1/agents/{agentId}/chat", id: "chat", tag: "Chat", scope: parley.ScopeChat,
-		summary: "Send a message to a chat agent", body: body, example: map[string]any{"message": "What time is it in Helsinki?"},
-		description: "Answers JSON, or with `Accept: text/event-stream` the events of the run: run.started, message.delta, tool.started, tool.completed, " +
-			"message.completed, error, run.completed. A run goes on when the client goes away; read its conversation for the rest.",
-		refusals: []int{404, 409, 429, 503}}
 	op := a.describe(o)
-	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{
+	op.Responses["200"] = &huma.Response{Description: "OK", Headers: headerRefs(o.headers()...), Content: map[string]*huma.MediaType{
 		"application/json":  {Schema: a.schemaOf(reflect.TypeFor[success[ChatAnswer]]())},
 		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Server-sent events with id, event and JSON data."}},
 	}}
@@ -68,43 +69,110 @@ func (a *API) chatOperations() {
 	documentBody(op, o)
 }
 
-func (a *API) chat(ctx context.Context, in *chatInput) (*chatOutput, error) {
-	run, err := a.startRun(ctx, auth.Principal(ctx).OrgID, in)
+func (a *API) chat(ctx context.Context, in *chatInput) (*output, error) {
+	orgID := auth.Principal(ctx).OrgID
+	req, err := chatRequest(in)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	if wantsStream(in.Accept) {
-		return &chatOutput{Body: func(hc huma.Context) { a.stream(hc, run) }}, nil
+	claim, err := a.claimOf(ctx, chatOperation, in)
+	if err != nil {
+		return nil, a.problem(ctx, err)
 	}
-	return &chatOutput{Body: func(hc huma.Context) { a.answer(hc, run) }}, nil
+	run, replayed, err := a.startRun(ctx, orgID, req, claim)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	answer := a.answer
+	if wantsStream(in.Accept) {
+		answer = a.stream
+	}
+	return &output{Body: func(hc huma.Context) {
+		if replayed {
+			hc.SetHeader(headerReplayed, "true")
+		}
+		answer(hc, run)
+	}}, nil
 }
 
-func (a *API) startRun(ctx context.Context, orgID string, in *chatInput) (*chat.Run, error) {
+// chatRequest reads and checks a message.
+func chatRequest(in *chatInput) (chat.Request, error) {
+	req := chat.Request{AgentID: in.AgentID}
 	if err := notFoundID(in.AgentID, "Agent"); err != nil {
-		return nil, err
+		return req, err
 	}
 	fields, err := in.fields()
 	if err != nil {
-		return nil, err
+		return req, err
 	}
-	req := chat.Request{AgentID: in.AgentID}
 	fields.Required("message")
 	fields.Text("message", &req.Message, 1, chat.MaxMessage)
 	fields.Text("conversationId", &req.ConversationID, 0, 64)
 	fields.Bool("test", &req.Test)
 	if err := fields.Done(); err != nil {
-		return nil, err
+		return req, err
 	}
 	if fields.Has("conversationId") {
-		if err := notFoundID(req.ConversationID, "Conversation"); err != nil {
-			return nil, err
+		return req, notFoundID(req.ConversationID, "Conversation")
+	}
+	return req, nil
+}
+
+// startRun begins a run, or finds the one that an equal request with the same Idempotency-Key began. The claim
+// of the key is committed with the run, whose row and log are the record of the answer: an answer to a model's
+// bill cannot be kept in the transaction that asks for it.
+func (a *API) startRun(ctx context.Context, orgID string, req chat.Request, c *claim) (run *chat.Run, replayed bool, err error) {
+	if c != nil {
+		standing, err := a.opt.Store.FindIdempotency(ctx, orgID, c.id)
+		if err == nil && standing.ExpiresAt.After(c.now) {
+			return a.recall(ctx, orgID, c, standing)
 		}
+		if err != nil && !parley.IsNotFound(err) {
+			return nil, false, err
+		}
+		req.Claim = func(ctx context.Context, tx *store.Tx, runID string) error {
+			standing, mine, err := tx.ClaimIdempotency(ctx, orgID, c.id, c.row(false, runID))
+			if err == nil && !mine {
+				return &claimedError{standing}
+			}
+			return err
+		}
+		defer a.sweep(ctx)
 	}
-	run, err := a.opt.Chat.Start(ctx, orgID, req)
+	run, err = a.opt.Chat.Start(ctx, orgID, req)
+	if taken, ok := errors.AsType[*claimedError](err); ok {
+		return a.recall(ctx, orgID, c, taken.standing)
+	}
 	if parley.ErrorCode(err) == parley.CodeUnavailable {
-		return nil, respond.WithStatus(err, http.StatusConflict) // the agent does not answer (contract §5)
+		err = respond.WithStatus(err, http.StatusConflict) // the agent does not answer (contract §5)
 	}
-	return run, err
+	return run, false, err
+}
+
+// claimedError says that an equal request came first.
+type claimedError struct{ standing store.Claim }
+
+func (*claimedError) Error() string { return "the idempotency key is claimed" }
+
+// recall finds the run of a claim. While it is under way the client is asked to come back.
+func (a *API) recall(ctx context.Context, orgID string, c *claim, standing store.Claim) (*chat.Run, bool, error) {
+	if !standing.Same(c.fingerprint) {
+		return nil, false, errOtherBody()
+	}
+	busy := respond.WithRetry(parley.Errorf(parley.CodeConflict, "The request with this Idempotency-Key is still being answered. Send it again in a moment."), time.Second)
+	run, err := a.opt.Chat.Recall(ctx, orgID, standing.RunID)
+	if parley.IsConflict(err) {
+		return nil, false, busy
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	select {
+	case <-run.Done():
+		return run, true, nil
+	default:
+		return nil, false, busy
+	}
 }
 
 // wantsStream reports whether the client names the event stream before anything else that it takes.

@@ -54,9 +54,9 @@ func (a *API) conversationOperations() {
 	op := func(path, id, summary string, refusals ...int) operation {
 		return operation{method: http.MethodGet, path: path, id: id, tag: "Conversations", scope: parley.ScopeConversationsRead, summary: summary, refusals: refusals}
 	}
-	route(a, op(path, "listConversations", "List conversations", 400), a.listConversations)
-	route(a, op(one, "getConversation", "Get a conversation with its words", 404), a.getConversation)
-	route(a, op(one+"/events", "listConversationEvents", "List the events of a conversation", 400, 404), a.listEvents)
+	read(a, op(path, "listConversations", "List conversations", 400), a.listConversations)
+	read(a, op(one, "getConversation", "Get a conversation with its words", 404), a.getConversation)
+	read(a, op(one+"/events", "listConversationEvents", "List the events of a conversation", 400, 404), a.listEvents)
 }
 
 func (a *API) listConversations(ctx context.Context, orgID string, in *conversationQuery) (reply[ConversationList], error) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -34,7 +35,8 @@ func configuration(version string) huma.Config {
 		{Name: "Chat", Description: "Sending a message to a chat agent."},
 		{Name: "Test calls", Description: "Ready-signed requests for the simulated phone."},
 		{Name: "API keys", Description: "Keys of the organization."},
-		{Name: "Organization", Description: "The organization that the key belongs to."},
+		{Name: "Organization", Description: "The organization that the key belongs to, its limits and its provider accounts."},
+		{Name: "Audit log", Description: "Who did what to which resource, and when."},
 	}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"apiKey": {Type: "apiKey", In: "header", Name: "x-api-key"},
@@ -52,8 +54,10 @@ var refusalNames = map[int]string{
 	http.StatusNotFound:              "NotFound",
 	http.StatusRequestTimeout:        "RequestTimeout",
 	http.StatusConflict:              "Conflict",
+	http.StatusPreconditionFailed:    "PreconditionFailed",
 	http.StatusRequestEntityTooLarge: "TooLarge",
 	http.StatusUnsupportedMediaType:  "UnsupportedMediaType",
+	http.StatusUnprocessableEntity:   "OtherBody",
 	http.StatusTooManyRequests:       "TooManyRequests",
 	http.StatusInternalServerError:   "InternalError",
 	http.StatusServiceUnavailable:    "Unavailable",
@@ -62,6 +66,12 @@ var refusalNames = map[int]string{
 // refusals are the documented errors of an operation.
 func (a *API) refusals(o operation) map[string]*huma.Response {
 	codes := append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, o.refusals...)
+	if o.keyed() {
+		codes = append(codes, http.StatusBadRequest, http.StatusUnprocessableEntity)
+	}
+	if o.etag && o.method != http.MethodGet {
+		codes = append(codes, http.StatusBadRequest, http.StatusPreconditionFailed)
+	}
 	if o.body != nil {
 		codes = append(codes, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
@@ -80,13 +90,11 @@ func (a *API) refusals(o operation) map[string]*huma.Response {
 func (a *API) finishDocument() {
 	doc := a.api.OpenAPI()
 	problem := doc.Components.Schemas.Schema(reflect.TypeFor[respond.Problem](), true, "Problem")
-	id := &huma.Param{Description: "The request's id.", Schema: &huma.Schema{Type: "string", Format: "uuid"}}
-	doc.Components.Headers = map[string]*huma.Header{"RequestId": id}
-	ref := map[string]*huma.Param{"X-Request-Id": {Ref: "#/components/headers/RequestId"}}
+	doc.Components.Headers = documentedHeaders
 	doc.Components.Responses = map[string]*huma.Response{}
 	for code, name := range refusalNames {
 		doc.Components.Responses[name] = &huma.Response{
-			Description: http.StatusText(code), Headers: ref,
+			Description: refusalWords[code], Headers: headerRefs(refusalHeaders[code]...),
 			Content: map[string]*huma.MediaType{"application/json": {Schema: problem}},
 		}
 	}
@@ -97,7 +105,7 @@ func (a *API) finishDocument() {
 			}
 			for _, r := range op.Responses {
 				if r.Ref == "" {
-					r.Headers = ref
+					maps.Copy(r.Headers, headerRefs())
 				}
 			}
 		}

@@ -47,6 +47,12 @@ type house struct {
 
 func newHouse(t *testing.T, st *store.Store) *house {
 	t.Helper()
+	return newHouseFor(t, st, storetest.Organization(t, st), "")
+}
+
+// newHouseFor is another process on the same database when key is one of the organization's; "" makes one.
+func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string) *house {
+	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	sim, err := model.Start(model.Options{FirstDelta: -1})
 	if err != nil {
@@ -56,7 +62,7 @@ func newHouse(t *testing.T, st *store.Store) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, st: st, org: storetest.Organization(t, st)}
+	h := &house{t: t, st: st, org: org, key: key}
 	lg := log.New(st, event.NewBus(), log.Options{})
 	client := openai.NewChatClient()
 	chats := chat.New(chat.Options{
@@ -67,10 +73,12 @@ func newHouse(t *testing.T, st *store.Store) *house {
 	})
 	calls := call.New(st, lg, ring, call.Options{PublicURL: "https://parley.example", Owner: "test", DefaultOrg: h.org.ID, Simulated: true,
 		Defaults: parley.Credentials{TwilioAccountSID: "AC" + strings.Repeat("0", 32), TwilioAuthToken: "token"}, Logger: logger})
-	keys := auth.New(st, logger)
-	h.api = api.New(api.Options{Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", Chat: chats, Calls: calls})
+	keys := auth.New(st, logger, 600)
+	h.api = api.New(api.Options{Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: 600, Ring: ring, Chat: chats, Calls: calls})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
-	h.key = h.newKey(h.org.ID, parley.ScopeAll)
+	if h.key == "" {
+		h.key = h.newKey(h.org.ID, parley.ScopeAll)
+	}
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -103,6 +111,7 @@ type request struct {
 	body         string // "" = without
 	media        string // "" = application/json
 	accept       string
+	headers      map[string]string
 }
 
 // answer is what came back.
@@ -136,6 +145,9 @@ func (h *house) do(t *testing.T, r request) answer {
 	}
 	if r.accept != "" {
 		req.Header.Set("Accept", r.accept)
+	}
+	for name, value := range r.headers {
+		req.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
 	h.handler.ServeHTTP(w, req)

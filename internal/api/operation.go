@@ -3,7 +3,10 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +18,9 @@ import (
 
 // maxBody bounds a request body: 1 MiB. huma refuses a body that reaches its limit, hence the one.
 const maxBody = 1<<20 + 1
+
+// notBlank is the pattern of texts that must say something.
+const notBlank = `\S`
 
 // scopeAny is for operations that any live key may ask for.
 const scopeAny = "any"
@@ -31,6 +37,10 @@ type operation struct {
 	body         *huma.Schema // of the request; nil = none
 	example      any          // of the request
 	refusals     []int        // statuses beside 401, 403, 429 and 500
+	repeatable   bool         // a POST that may be repeated as it is: takes no Idempotency-Key
+	etag         bool         // a success names the version of the resource
+	secret       bool         // a success shows a secret: kept sealed
+	forgets      bool         // a success changes keys or limits, which authentication remembers
 }
 
 // success is the envelope of every good answer.
@@ -41,11 +51,6 @@ type success[T any] struct {
 	Warnings []string `json:"warnings,omitempty" doc:"What was accepted but adjusted or ignored."`
 }
 
-// output is what huma writes.
-type output[T any] struct {
-	Body success[T]
-}
-
 // jsonBody is embedded in the input of every operation with a body, which is decoded strictly by fields.
 type jsonBody struct {
 	RawBody []byte `contentType:"application/json"`
@@ -53,28 +58,90 @@ type jsonBody struct {
 
 func (b *jsonBody) fields() (*parley.Input, error) { return parley.ParseInput(b.RawBody) }
 
+// raw is the body as it was sent. It must not be kept beyond the request: huma uses its memory again.
+func (b *jsonBody) raw() []byte { return b.RawBody }
+
+// output lets an operation write its own answer, once, as bytes.
+type output struct {
+	Body func(huma.Context)
+}
+
 // reply is what an operation answers.
 type reply[T any] struct {
 	data     T
 	message  string
 	warnings []string
+	etag     string // of the resource in data; "" = none
+	note     *note  // for the audit log; every write has one
 }
 
 func data[T any](v T) (reply[T], error) { return reply[T]{data: v}, nil }
 
 func refuse[T any](err error) (reply[T], error) { return reply[T]{}, err }
 
-// route mounts an operation whose answer is JSON in the envelope. The organization is the caller's.
-func route[I, T any](a *API, o operation, handle func(ctx context.Context, orgID string, in *I) (reply[T], error)) {
-	op := a.describe(o)
-	huma.Register(a.api, op, func(ctx context.Context, in *I) (*output[T], error) {
+// rendered is an answer ready to be sent.
+type rendered struct {
+	body []byte
+	etag string
+}
+
+func (r reply[T]) render() (rendered, error) {
+	body, err := respond.Encode(success[T]{Success: true, Data: r.data, Message: r.message, Warnings: r.warnings})
+	if err != nil {
+		return rendered{}, fmt.Errorf("encoding the answer: %w", err)
+	}
+	return rendered{body: body, etag: r.etag}, nil
+}
+
+// read mounts an operation that changes nothing. The organization is the caller's.
+func read[I, T any](a *API, o operation, handle func(ctx context.Context, orgID string, in *I) (reply[T], error)) {
+	mount(a, o, reflect.TypeFor[success[T]](), func(ctx context.Context, in *I) (*output, error) {
 		r, err := handle(ctx, auth.Principal(ctx).OrgID, in)
+		if err != nil {
+			return nil, err
+		}
+		out, err := r.render()
+		return a.sends(o, out, false), err
+	})
+}
+
+// mount registers an operation whose success is JSON of type shape.
+func mount[I any](a *API, o operation, shape reflect.Type, handle func(ctx context.Context, in *I) (*output, error)) {
+	op := a.describe(o)
+	op.Responses[strconv.Itoa(o.success())] = &huma.Response{
+		Description: http.StatusText(o.success()), Headers: headerRefs(o.headers()...),
+		Content: map[string]*huma.MediaType{"application/json": {Schema: a.schemaOf(shape)}},
+	}
+	huma.Register(a.api, op, func(ctx context.Context, in *I) (*output, error) {
+		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)
 		}
-		return &output[T]{Body: success[T]{Success: true, Data: r.data, Message: r.message, Warnings: r.warnings}}, nil
+		return out, nil
 	})
 	documentBody(op, o)
+}
+
+// success is the status of a good answer.
+func (o operation) success() int {
+	if o.status == 0 {
+		return http.StatusOK
+	}
+	return o.status
+}
+
+// sends writes an answer.
+func (a *API) sends(o operation, out rendered, replayed bool) *output {
+	return &output{Body: func(hc huma.Context) {
+		_, w := unwrap(hc)
+		if out.etag != "" {
+			w.Header().Set("ETag", out.etag)
+		}
+		if replayed {
+			w.Header().Set(headerReplayed, "true")
+		}
+		respond.Bytes(w, o.success(), out.body)
+	}}
 }
 
 // problem turns an operation's error into the envelope and logs what the client does not see.
@@ -96,6 +163,9 @@ func (a *API) describe(o operation) huma.Operation {
 		DefaultStatus: o.status, MaxBodyBytes: maxBody, SkipValidateBody: true, // bodies are decoded by parley.Input
 		Responses:   a.refusals(o),
 		Middlewares: huma.Middlewares{a.authenticate(o.scope)},
+	}
+	if o.keyed() {
+		op.Parameters = append(op.Parameters, idempotencyParameter)
 	}
 	if o.body != nil {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
@@ -134,7 +204,8 @@ func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) 
 			a.writeError(ctx, err)
 			return
 		}
-		next(huma.WithContext(ctx, auth.WithPrincipal(ctx.Context(), p)))
+		r, _ := unwrap(ctx)
+		next(huma.WithContext(ctx, withRequest(auth.WithPrincipal(ctx.Context(), p), r)))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"parley"
+	"parley/internal/store"
 )
 
 // TestCall is one ready-signed webhook request of a simulated phone, usable once within 30 s.
@@ -47,16 +48,16 @@ func (a *API) testCallOperations() {
 		"form": {Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
 	}}
 	const path = "/api/v1/test-calls"
-	route(a, operation{method: http.MethodPost, path: path, id: "createTestCall", tag: "Test calls", scope: parley.ScopeCalls, status: http.StatusCreated,
+	write(a, operation{method: http.MethodPost, path: path, id: "createTestCall", tag: "Test calls", scope: parley.ScopeCalls, status: http.StatusCreated,
 		summary: "Sign the first request of a test call", description: "Give either `agentId` or `to`.", body: create, refusals: []int{404, 409, 503}}, a.createTestCall)
-	route(a, operation{method: http.MethodPost, path: path + "/{id}/sign", id: "signTestCall", tag: "Test calls", scope: parley.ScopeCalls,
+	read(a, operation{method: http.MethodPost, path: path + "/{id}/sign", id: "signTestCall", repeatable: true, tag: "Test calls", scope: parley.ScopeCalls,
 		summary: "Sign a later request of a running test call", body: sign, refusals: []int{404, 409, 503}}, a.signTestCall)
 }
 
-func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (reply[TestCall], error) {
+func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (effect[TestCall], error) {
 	fields, err := in.fields()
 	if err != nil {
-		return refuse[TestCall](err)
+		return nil, err
 	}
 	var agentID, to string
 	fields.Text("agentId", &agentID, 1, maxAddress)
@@ -65,15 +66,22 @@ func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (r
 		fields.Fail("agentId", "must be given, or to instead: exactly one of the two.")
 	}
 	if err := fields.Done(); err != nil {
-		return refuse[TestCall](err)
+		return nil, err
 	}
 	if agentID != "" {
 		if err := notFoundID(agentID, "Agent"); err != nil {
-			return refuse[TestCall](err)
+			return nil, err
 		}
 	}
 	made, err := a.opt.Calls.NewTestCall(ctx, orgID, agentID, to)
-	return reply[TestCall]{data: TestCall(made)}, err
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, tx *store.Tx) (reply[TestCall], error) {
+		err := a.opt.Calls.KeepTestCall(ctx, tx, orgID, made)
+		n := &note{action: "create", resource: parley.AuditResource{Type: "test_call", ID: made.ID, Name: made.Form["To"]}}
+		return reply[TestCall]{data: TestCall(made), note: n}, err
+	}, nil
 }
 
 func (a *API) signTestCall(ctx context.Context, orgID string, in *testCallSign) (reply[Signature], error) {

@@ -6,6 +6,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
@@ -27,15 +28,18 @@ type Authenticator struct {
 	store  *store.Store
 	logger *slog.Logger
 	now    func() time.Time
+	limit  int // requests per minute of organizations without one of their own
+	cache  cache
 	touch  chan parley.APIKey
 	done   chan struct{}
 	cancel context.CancelFunc
 }
 
-// New starts the goroutine that notes when keys were last used; Close ends it.
-func New(st *store.Store, logger *slog.Logger) *Authenticator {
+// New starts the goroutine that notes when keys were last used; Close ends it. perMinute is the rate limit of
+// organizations without one of their own.
+func New(st *store.Store, logger *slog.Logger, perMinute int) *Authenticator {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &Authenticator{store: st, logger: logger, now: time.Now,
+	a := &Authenticator{store: st, logger: logger, now: time.Now, limit: perMinute,
 		touch: make(chan parley.APIKey, touchQueue), done: make(chan struct{}), cancel: cancel}
 	go a.toucher(ctx)
 	return a
@@ -60,20 +64,60 @@ func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (parley
 	if !ok || !plausible(key) {
 		return parley.Principal{}, errUnauthorized()
 	}
-	found, err := a.store.FindAPIKeyByHash(ctx, HashKey(key))
-	if parley.IsNotFound(err) {
+	hash := sha256.Sum256([]byte(key))
+	now := a.now()
+	found, fresh := a.cache.get(hash, now)
+	if !fresh {
+		var err error
+		if found, err = a.look(ctx, hash, now); err != nil {
+			return parley.Principal{}, err
+		}
+	}
+	if !found.key.Live(now) {
 		return parley.Principal{}, errUnauthorized()
+	}
+	if a.noteUse(found.key, now) {
+		a.cache.used(hash, now)
+	}
+	return found.principal, nil
+}
+
+// look asks the database. What it finds is remembered for cacheFor; what it does not find is not.
+func (a *Authenticator) look(ctx context.Context, hash [sha256.Size]byte, now time.Time) (holder, error) {
+	key, org, err := a.store.FindKeyHolder(ctx, hash[:])
+	if parley.IsNotFound(err) {
+		a.cache.drop(hash)
+		return holder{}, errUnauthorized()
 	}
 	if err != nil {
-		return parley.Principal{}, err
+		return holder{}, err
 	}
-	now := a.now()
-	if !found.Live(now) {
-		return parley.Principal{}, errUnauthorized()
+	found := holder{key: key, principal: parley.Principal{
+		OrgID: key.OrgID, KeyID: key.ID, KeyName: key.Name, Scopes: key.Scopes, ExpiresAt: key.ExpiresAt, PerMinute: org.RateLimit(a.limit),
+	}}
+	if !key.Live(now) {
+		a.cache.drop(hash)
+		return found, nil
 	}
-	a.noteUse(found, now)
-	return parley.Principal{OrgID: found.OrgID, KeyID: found.ID, Scopes: found.Scopes}, nil
+	a.cache.put(hash, found, now)
+	return found, nil
 }
+
+// Known reports whether the request's key was valid here not long ago. Failed attempts of others behind the
+// same address then do not shut it out.
+func (a *Authenticator) Known(h http.Header) bool {
+	key, ok := keyOf(h)
+	return ok && plausible(key) && a.cache.known(sha256.Sum256([]byte(key)))
+}
+
+// Presented reports whether the request carries anything that claims to be a key.
+func Presented(h http.Header) bool {
+	return len(h.Values("X-Api-Key")) > 0 || len(h.Values("Authorization")) > 0
+}
+
+// Forget makes the next request of every key ask the database: after keys or limits changed in this process.
+// Other processes see a change within cacheFor.
+func (a *Authenticator) Forget() { a.cache.expire() }
 
 // keyOf reads the key from x-api-key or from Authorization: Bearer, whose scheme word is case-insensitive.
 // Two different keys in one request are refused instead of guessed.
@@ -95,14 +139,17 @@ func keyOf(h http.Header) (string, bool) {
 	return plain, true
 }
 
-// noteUse hands a use to the toucher. A full queue drops it: the time is a hint for people.
-func (a *Authenticator) noteUse(k parley.APIKey, now time.Time) {
+// noteUse hands a use to the toucher when the last one is old enough. A full queue drops it: the time is a hint
+// for people.
+func (a *Authenticator) noteUse(k parley.APIKey, now time.Time) bool {
 	if k.LastUsedAt != nil && now.Sub(*k.LastUsedAt) < touchEvery {
-		return
+		return false
 	}
 	select {
 	case a.touch <- k:
+		return true
 	default:
+		return false
 	}
 }
 

@@ -74,7 +74,7 @@ func TestAuthenticate(t *testing.T) {
 		storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error {
 			return tx.RevokeAPIKey(ctx, org.ID, gone.ID, time.Now())
 		})
-		a := auth.New(st, slog.New(slog.DiscardHandler))
+		a := auth.New(st, slog.New(slog.DiscardHandler), 600)
 		defer a.Close()
 
 		cases := map[string]struct {
@@ -124,7 +124,7 @@ func TestUseIsNotedOffThePath(t *testing.T) {
 	org := storetest.Organization(t, st)
 	text := auth.NewKey()
 	makeKey(t, st, org.ID, text, nil)
-	a := auth.New(st, slog.New(slog.DiscardHandler))
+	a := auth.New(st, slog.New(slog.DiscardHandler), 600)
 	defer a.Close()
 	if _, err := a.Authenticate(t.Context(), header("X-Api-Key", text)); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestUseIsNotedOffThePath(t *testing.T) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		keys, err := st.ListAPIKeys(deadline, org.ID)
+		keys, _, err := st.ListAPIKeys(deadline, org.ID, 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,7 @@ func (s *Service) Account(ctx context.Context, orgID string) (Account, error) {
 		return Account{}, fmt.Errorf("find credentials: %w", err)
 	}
 	if len(sealed.TwilioAuthToken) > 0 {
-		token, err := s.ring.Open(store.CredentialAAD(orgID, "twilio_auth_token"), sealed.TwilioAuthToken)
+		token, err := s.ring.Open(store.CredentialAAD(orgID, store.ColumnTwilioToken), sealed.TwilioAuthToken)
 		if err != nil {
 			return Account{}, fmt.Errorf("open the organization's Twilio token: %w", err)
 		}

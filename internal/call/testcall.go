@@ -29,7 +29,7 @@ type TestCall struct {
 }
 
 // NewTestCall signs the webhook of a simulated call to an agent, or to a dialed address, of the organization.
-// It can be used once within 30 s. Exactly one of agentID and to must be given.
+// Once KeepTestCall has stored it, it can be used once within 30 s. Exactly one of agentID and to must be given.
 func (s *Service) NewTestCall(ctx context.Context, orgID, agentID, to string) (TestCall, error) {
 	if (agentID == "") == (to == "") {
 		return TestCall{}, parley.Invalid([]parley.FieldError{{Field: "agentId", Message: `give either "agentId" or "to"`}})
@@ -55,10 +55,12 @@ func (s *Service) NewTestCall(ctx context.Context, orgID, agentID, to string) (T
 		FormTest: "true", FormTestCall: id,
 	}}
 	t.Signature = twilio.Sign(account.Token, t.URL, values(t.Form))
-	err = s.st.Write(ctx, func(tx *store.Tx) error {
-		return tx.CreateTestCall(ctx, orgID, id, testCallSID(id), time.Now().Add(testCallLife))
-	})
-	return t, err
+	return t, nil
+}
+
+// KeepTestCall stores the right to place a test call, in the caller's transaction.
+func (s *Service) KeepTestCall(ctx context.Context, tx *store.Tx, orgID string, t TestCall) error {
+	return tx.CreateTestCall(ctx, orgID, t.ID, testCallSID(t.ID), time.Now().Add(testCallLife))
 }
 
 // UseTestCall uses up a prepared test call; forbidden when it was used or has expired.

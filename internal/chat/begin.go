@@ -121,6 +121,11 @@ func (s *Service) take(ctx context.Context, t *turn, req Request) error {
 	defer cancel()
 	orgID := t.run.OrgID
 	return s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		if req.Claim != nil {
+			if err := req.Claim(ctx, tx, t.run.ID); err != nil {
+				return err
+			}
+		}
 		t.created = req.ConversationID == ""
 		if t.created {
 			t.conv = parley.Conversation{

@@ -99,6 +99,9 @@ type Request struct {
 	ConversationID string // "" begins a conversation
 	Message        string
 	Test           bool // works whatever the agent's status, and marks a new conversation
+	// Claim, if any, joins the transaction that begins the run; when it fails, nothing has begun and Start
+	// returns its error.
+	Claim func(ctx context.Context, tx *store.Tx, runID string) error
 }
 
 // Start accepts a message and begins its run; it returns once the message is on record. The run does not end

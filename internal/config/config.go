@@ -152,14 +152,10 @@ func (s Serve) checkTwilio() error {
 	if s.TwilioAccountSID != "" && s.TwilioAuthToken == "" {
 		return problem("TWILIO_AUTH_TOKEN", "is missing", "copy it from the Twilio console together with the account SID, or set neither")
 	}
-	if s.TwilioAccountSID != "" && !isSID(s.TwilioAccountSID) {
+	if s.TwilioAccountSID != "" && !parley.IsTwilioAccountSID(s.TwilioAccountSID) {
 		return problem("TWILIO_ACCOUNT_SID", "is not an account SID", "it begins with AC and has 34 characters")
 	}
 	return nil
-}
-
-func isSID(s string) bool {
-	return len(s) == 34 && strings.HasPrefix(s, "AC") && strings.Trim(s[2:], "0123456789abcdefABCDEF") == ""
 }
 
 func (s Serve) checkNumbers() error {

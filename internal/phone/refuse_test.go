@@ -193,6 +193,9 @@ func TestPreparedTestCallWorksOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t), houseOptions{})
 	tc, err := h.calls.NewTestCall(t.Context(), h.org.ID, h.agent.ID, "")
+	if err == nil {
+		err = h.st.Write(t.Context(), func(tx *store.Tx) error { return h.calls.KeepTestCall(t.Context(), tx, h.org.ID, tc) })
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,17 @@
 package respond
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
 
 	"parley"
 )
@@ -25,7 +31,17 @@ type Problem struct {
 		RequestID string              `json:"requestId,omitempty" doc:"Also in X-Request-Id; quote it when you ask for help."`
 	} `json:"error"`
 
-	cause error // for the log; nil unless the error is internal
+	cause error         // for the log; nil unless the error is internal
+	retry time.Duration // for Retry-After; 0 = none
+}
+
+// GetHeaders are the headers of the answer (huma's HeadersError).
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((p.retry+time.Second-1)/time.Second), 10))
+	}
+	return h
 }
 
 // Error makes Problem an error; it is the client-safe message.
@@ -48,6 +64,17 @@ func (e *statusError) Unwrap() error { return e.error }
 // WithStatus makes err answer with this status; its code and message stay. For 405, 413, 415 and for
 // operations that say 409 instead of 503.
 func WithStatus(err error, status int) error { return &statusError{err, status} }
+
+// retryError tells the client when to try again.
+type retryError struct {
+	error
+	after time.Duration
+}
+
+func (e *retryError) Unwrap() error { return e.error }
+
+// WithRetry makes the answer to err say when the client may try again, in whole seconds.
+func WithRetry(err error, after time.Duration) error { return &retryError{err, after} }
 
 // Status returns the HTTP status of an error.
 func Status(err error) int {
@@ -81,6 +108,9 @@ func NewProblem(ctx context.Context, err error) *Problem {
 	}
 	p := &Problem{}
 	p.Detail.Code, p.Detail.RequestID = Status(err), RequestID(ctx)
+	if r, ok := errors.AsType[*retryError](err); ok {
+		p.retry = r.after
+	}
 	e, ok := errors.AsType[*parley.Error](err)
 	if !ok || e.Code == parley.CodeInternal {
 		p.Detail.Type = parley.CodeInternal
@@ -99,6 +129,7 @@ func NewProblem(ctx context.Context, err error) *Problem {
 func Error(w http.ResponseWriter, r *http.Request, logger *slog.Logger, err error) {
 	p := NewProblem(r.Context(), err)
 	Log(r.Context(), logger, p)
+	maps.Copy(w.Header(), p.GetHeaders())
 	JSON(w, p.Detail.Code, p)
 }
 
@@ -114,19 +145,51 @@ func Log(ctx context.Context, logger *slog.Logger, p *Problem) {
 		slog.String("request_id", p.Detail.RequestID), slog.Int("status", p.Detail.Code), slog.String("error", p.cause.Error()))
 }
 
-// JSON writes v with a status. Answers are private and never cached.
+// Encode is v as every answer writes it: compact JSON with a final newline.
+func Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// JSON writes v, which must marshal, with a status.
 func JSON(w http.ResponseWriter, status int, v any) {
+	body, err := Encode(v)
+	if err != nil {
+		panic(fmt.Errorf("encoding an answer: %w", err)) // a programming error; recovered as a 500
+	}
+	Bytes(w, status, body)
+}
+
+// Bytes writes JSON with a status. Answers are private and never cached.
+func Bytes(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // the status is out; a client that went away cannot be told anything
+	_, _ = w.Write(body) // the status is out; a client that went away cannot be told anything
 }
 
 type requestIDKey struct{}
+
+type clientKey struct{}
+
+// WithClient puts the address of whoever asks into the context: the peer, or what trusted proxies say.
+func WithClient(ctx context.Context, a netip.Addr) context.Context {
+	return context.WithValue(ctx, clientKey{}, a)
+}
+
+// Client returns the address of whoever asks, the zero address when it is not known.
+func Client(ctx context.Context) netip.Addr {
+	a, _ := ctx.Value(clientKey{}).(netip.Addr)
+	return a
+}
 
 // WithRequestID puts the request's id into the context.
 func WithRequestID(ctx context.Context, id string) context.Context {

@@ -15,13 +15,14 @@ import (
 	"parley/internal/respond"
 )
 
-// requestID gives every request an id, in the context and in X-Request-Id. An id that the client sent is not
-// taken over: it would let anybody forge lines of somebody else's request.
-func (s *Server) requestID(next http.Handler) http.Handler {
+// identify gives every request an id, in the context and in X-Request-Id, and notes whose it is. An id that
+// the client sent is not taken over: it would let anybody forge lines of somebody else's request.
+func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := parley.NewID()
 		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(respond.WithRequestID(r.Context(), id)))
+		ctx := respond.WithClient(respond.WithRequestID(r.Context(), id), s.client(r))
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -56,7 +57,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		s.opt.Logger.LogAttrs(r.Context(), level, "request",
 			slog.String("request_id", respond.RequestID(r.Context())), slog.String("method", r.Method),
 			slog.String("route", rt.pattern), slog.Int("status", rec.Status()), slog.Int64("bytes", rec.bytes),
-			slog.Duration("took", took), slog.String("client", s.client(r)))
+			slog.Duration("took", took), slog.String("client", respond.Client(r.Context()).String()))
 	})
 }
 
@@ -132,7 +133,7 @@ func (w *recorder) FlushError() error {
 }
 
 // client is the address of whoever asks: the peer, or what trusted proxies say stands behind them.
-func (s *Server) client(r *http.Request) string {
+func (s *Server) client(r *http.Request) netip.Addr {
 	peer := peerOf(r)
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(forwarded) - 1; i >= 0 && s.trusted(peer); i-- {
@@ -142,7 +143,7 @@ func (s *Server) client(r *http.Request) string {
 		}
 		peer = hop.Unmap()
 	}
-	return peer.String()
+	return peer
 }
 
 func (s *Server) trusted(a netip.Addr) bool {

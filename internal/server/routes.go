@@ -32,7 +32,7 @@ func (s *Server) routes() *http.ServeMux {
 
 // Handler is the whole server: the route table inside its middleware, outermost first.
 func (s *Server) Handler() http.Handler {
-	return s.requestID(s.observe(s.recoverPanic(unrouted(s.routes(), s.opt.Logger))))
+	return s.identify(s.observe(s.recoverPanic(unrouted(s.routes(), s.opt.Logger))))
 }
 
 // unrouted answers what a mux has no route for in the envelope, because http.ServeMux answers in plain text.

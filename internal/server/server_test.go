@@ -172,7 +172,7 @@ func TestClientAddress(t *testing.T) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = c.peer + ":1"
 		r.Header.Set("X-Forwarded-For", c.forwarded)
-		if got := s.client(r); got != c.want {
+		if got := s.client(r); got.String() != c.want {
 			t.Errorf("client(%s, %q) = %s, want %s", c.peer, c.forwarded, got, c.want)
 		}
 	}

@@ -19,6 +19,8 @@ type dialect struct {
 	// lockRow ends a SELECT that must hold its row until the transaction ends. NO KEY leaves room for
 	// foreign key checks by others. SQLite needs none: it has one writer.
 	lockRow string
+	// skipLocked ends a SELECT of rows to delete that other transactions may be deleting too.
+	skipLocked string
 	// position is the function (text, part) that answers a number above 0 when text contains part. LIKE is
 	// not used for it: on SQLite it folds ASCII case by itself and bounds the pattern.
 	position string
@@ -26,7 +28,7 @@ type dialect struct {
 
 var (
 	sqliteDialect   = dialect{name: "sqlite", numbered: '?', position: "instr"}
-	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", position: "strpos"}
+	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos"}
 )
 
 // rewrite turns $n into the database's placeholder. No statement of this package has a literal with a

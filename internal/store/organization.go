@@ -15,11 +15,11 @@ type SealedCredentials struct {
 	OpenAIKey        []byte
 }
 
-const organizationColumns = `id, name, created_at`
+const organizationColumns = `id, name, created_at, rate_limit, rate_granted`
 
 func scanOrganization(s scanner) (o parley.Organization, err error) {
 	var created int64
-	err = s.Scan(&o.ID, &o.Name, &created)
+	err = s.Scan(&o.ID, &o.Name, &created, &o.RequestsPerMinute, &o.MaxRequestsPerMinute)
 	o.CreatedAt = fromMicros(created)
 	return o, err
 }
@@ -77,6 +77,28 @@ func (tx *Tx) CreateOrganization(ctx context.Context, o parley.Organization) err
 	return nil
 }
 
+// UpdateOrganization replaces an organization's name and limits. A taken name is a conflict.
+func (tx *Tx) UpdateOrganization(ctx context.Context, orgID string, o parley.Organization) error {
+	const taken = `SELECT 1 FROM organization WHERE name = $2 AND id <> $1`
+	var one int
+	found, err := tx.q.row(ctx, []any{&one}, taken, orgID, o.Name)
+	if err != nil {
+		return fmt.Errorf("checking the organization's name: %w", err)
+	}
+	if found {
+		return parley.Errorf(parley.CodeConflict, "The name %q is taken. Choose another one.", o.Name)
+	}
+	const q = `UPDATE organization SET name = $2, rate_limit = $3, rate_granted = $4 WHERE id = $1`
+	n, err := tx.q.exec(ctx, q, orgID, o.Name, o.RequestsPerMinute, o.MaxRequestsPerMinute)
+	if err != nil {
+		return fmt.Errorf("updating organization: %w", err)
+	}
+	if n == 0 {
+		return notFound("Organization")
+	}
+	return nil
+}
+
 // SetCredentials replaces an organization's credentials as a whole.
 func (tx *Tx) SetCredentials(ctx context.Context, orgID string, c SealedCredentials) error {
 	const q = `UPDATE organization SET twilio_account_sid = $2, twilio_auth_token = $3, openai_key = $4 WHERE id = $1`
@@ -89,6 +111,12 @@ func (tx *Tx) SetCredentials(ctx context.Context, orgID string, c SealedCredenti
 	}
 	return nil
 }
+
+// The sealed columns of an organization.
+const (
+	ColumnOpenAIKey   = "openai_key"
+	ColumnTwilioToken = "twilio_auth_token"
+)
 
 // CredentialAAD is what a sealed credential is bound to: copied to another organization or column, it does not
 // open.

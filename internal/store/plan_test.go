@@ -131,10 +131,14 @@ func callEverything(t *testing.T, st *store.Store) {
 			tx.CreateRun(ctx, org.ID, run),
 			tx.CreateTestCall(ctx, org.ID, call.ID, "CA", time.Now()),
 			tx.SetSetting(ctx, "k", "v"),
+			tx.AppendAudit(ctx, org.ID, parley.AuditEntry{ID: parley.NewID(), At: storetest.Now()}),
 			tx.AppendEvents(ctx, org.ID, call.ID, 0, []parley.Event{{Seq: 1, Type: "x", Data: []byte("{}")}}),
 			tx.SetCredentials(ctx, org.ID, store.SealedCredentials{}),
 			tx.UpdateAgent(ctx, org.ID, agent),
 		); err != nil {
+			return err
+		}
+		if _, err := tx.SweepIdempotency(ctx, time.Now()); err != nil {
 			return err
 		}
 		for _, try := range storetest.Tenancy(agent, agent, call, key, run) {
@@ -157,6 +161,12 @@ func callEverything(t *testing.T, st *store.Store) {
 			t.Fatal(err)
 		}
 	}
+	for _, f := range []parley.AuditFilter{{}, {ResourceType: "agent"}, {ResourceID: agent.ID}, {ActorID: key.ID}, {After: time.Now(), Before: time.Now()}} {
+		if _, _, err := st.ListAudit(ctx, org.ID, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, e0 := st.FindKeyHolder(ctx, []byte("hash"))
 	_, e1 := st.FindAgentOrganization(ctx, agent.ID)
 	_, e2 := st.FindPhoneNumber(ctx, "+1")
 	_, e3 := st.FindCallBySID(ctx, call.CallSID)
@@ -166,7 +176,7 @@ func callEverything(t *testing.T, st *store.Store) {
 	_, e7 := st.FindOrganization(ctx, org.Name)
 	_, e8 := st.FindSetting(ctx, "k")
 	_, e9 := st.FindAgent(ctx, org.ID, agent.ID)
-	for i, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9} {
+	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}

@@ -19,6 +19,8 @@ var withoutOrganization = map[string]string{
 	"ListOrganizations":     "server-wide: the shell",
 	"CreateOrganization":    "makes the organization",
 	"FindAPIKeyByHash":      "finds the organization",
+	"FindKeyHolder":         "finds the organization",
+	"SweepIdempotency":      "server-wide: expired keys",
 	"CountAPIKeys":          "server-wide: first start",
 	"HasSealed":             "server-wide: start without a key ring",
 	"FindAgentOrganization": "finds the organization",

@@ -119,8 +119,8 @@ func apiKeys(t *testing.T, st *store.Store) {
 	for _, when := range []time.Time{at, later} { // the first revocation counts
 		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.RevokeAPIKey(ctx, org.ID, k.ID, when) })
 	}
-	list, err := st.ListAPIKeys(t.Context(), org.ID)
-	if err != nil || len(list) != 1 || list[0].RevokedAt == nil || !list[0].RevokedAt.Equal(at) || list[0].Live(at) {
+	list, total, err := st.ListAPIKeys(t.Context(), org.ID, 0, 0)
+	if err != nil || total != 1 || len(list) != 1 || list[0].RevokedAt == nil || !list[0].RevokedAt.Equal(at) || list[0].Live(at) {
 		t.Errorf("after revoking: %+v, %v", list, err)
 	}
 	n, err := st.CountAPIKeys(t.Context())

@@ -27,6 +27,8 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.AppendEvents(ctx, owner.ID, call.ID, 0, numbered(1, 3)),
 			tx.SetStreamToken(ctx, owner.ID, call.ID, []byte("token"), Now().Add(time.Hour)),
 			tx.SetCredentials(ctx, owner.ID, store.SealedCredentials{OpenAIKey: []byte("sealed")}),
+			tx.AppendAudit(ctx, owner.ID, parley.AuditEntry{ID: parley.NewID(), At: Now(), Resource: parley.AuditResource{Type: "agent", ID: agent.ID}}),
+			claimed(ctx, tx, owner.ID),
 		)
 	})
 	before := snapshot(t, st, owner.ID, agent, call, run)
@@ -73,10 +75,40 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			return tx.SetCredentials(ctx, parley.NewID(), store.SealedCredentials{})
 		},
 		"ListAPIKeys": func(ctx context.Context, tx *store.Tx, orgID string) error {
-			list, err := tx.ListAPIKeys(ctx, orgID)
+			list, _, err := tx.ListAPIKeys(ctx, orgID, 0, 0)
 			return nothing(len(list), err)
 		},
 		"CreateAPIKey": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
+		"FindAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindAPIKey(ctx, orgID, key.ID)
+			return err
+		},
+		"UpdateAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.UpdateAPIKey(ctx, orgID, key) },
+		"UpdateOrganization": func(ctx context.Context, tx *store.Tx, _ string) error {
+			return tx.UpdateOrganization(ctx, parley.NewID(), parley.Organization{Name: "Stolen"})
+		},
+		"AppendAudit": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
+		"ListAudit": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, total, err := tx.ListAudit(ctx, orgID, parley.AuditFilter{ResourceID: agent.ID})
+			return nothing(total, err)
+		},
+		"ClaimIdempotency": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, mine, err := tx.ClaimIdempotency(ctx, orgID, UsedKey, store.Claim{Fingerprint: []byte("g"), ExpiresAt: Now().Add(time.Hour)})
+			if err == nil && !mine {
+				return errors.New("met another organization's claim")
+			}
+			return nothing(0, err)
+		},
+		"FindIdempotency": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			c, err := tx.FindIdempotency(ctx, orgID, UsedKey)
+			if err == nil && string(c.Fingerprint) == "f" {
+				return errors.New("found the owner's claim")
+			}
+			return nothing(0, err) // perhaps its own claim, of the line above
+		},
+		"AnswerIdempotency": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.AnswerIdempotency(ctx, orgID, UsedKey, []byte("stolen")))
+		},
 		"RevokeAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.RevokeAPIKey(ctx, orgID, key.ID, Now())
 		},
@@ -162,6 +194,14 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 	}
 }
 
+// UsedKey is an idempotency key that the owner has used.
+var UsedKey = store.IdempotencyID{Method: "POST", Route: "/x", Key: "used"}
+
+func claimed(ctx context.Context, tx *store.Tx, orgID string) error {
+	_, _, err := tx.ClaimIdempotency(ctx, orgID, UsedKey, store.Claim{Fingerprint: []byte("f"), ExpiresAt: Now().Add(time.Hour)})
+	return errors.Join(err, tx.AnswerIdempotency(ctx, orgID, UsedKey, []byte("answer")))
+}
+
 // snapshot reads everything that the intruder tried to change.
 func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, call parley.Call, run store.Run) []any {
 	t.Helper()
@@ -171,10 +211,12 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	k, err3 := st.FindStreamToken(ctx, []byte("token"), Now())
 	e, err4 := st.ListEvents(ctx, orgID, call.ID, 0, 0)
 	r, err5 := st.FindRun(ctx, orgID, run.ID)
-	keys, err6 := st.ListAPIKeys(ctx, orgID)
+	keys, _, err6 := st.ListAPIKeys(ctx, orgID, 0, 0)
 	secrets, err7 := st.FindCredentials(ctx, orgID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	claim, err8 := st.FindIdempotency(ctx, orgID, UsedKey)
+	org, err9 := st.FindOrganization(ctx, orgID)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets}
+	return []any{a, c, k, e, r, keys, secrets, claim, org}
 }

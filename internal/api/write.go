@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"parley"
+	"parley/internal/auth"
+	"parley/internal/respond"
+	"parley/internal/store"
+)
+
+// effect is what a write does inside its transaction. It may run twice (store.Write), so it must have no other
+// effect. Its reply carries a note.
+type effect[T any] func(ctx context.Context, tx *store.Tx) (reply[T], error)
+
+// write mounts an operation whose whole effect is in the database. prepare checks the request without a
+// transaction; what it returns runs in one, together with the audit entry and, for a POST, the claim and the
+// answer of an Idempotency-Key: all of it is committed, or nothing.
+func write[I, T any](a *API, o operation, prepare func(ctx context.Context, orgID string, in *I) (effect[T], error)) {
+	mount(a, o, reflect.TypeFor[success[T]](), func(ctx context.Context, in *I) (*output, error) {
+		do, err := prepare(ctx, auth.Principal(ctx).OrgID, in)
+		if err != nil {
+			return nil, err
+		}
+		claim, err := a.claimOf(ctx, o, in)
+		if err != nil {
+			return nil, err
+		}
+		out, replayed, err := a.commit(ctx, o, claim, func(ctx context.Context, tx *store.Tx) (rendered, *note, error) {
+			r, err := do(ctx, tx)
+			if err != nil {
+				return rendered{}, nil, err
+			}
+			out, err := r.render()
+			return out, r.note, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return a.sends(o, out, replayed), nil
+	})
+}
+
+// commit runs a write's transaction, or finds the answer that an equal request got.
+func (a *API) commit(ctx context.Context, o operation, claim *claim, do func(context.Context, *store.Tx) (rendered, *note, error)) (out rendered, replayed bool, err error) {
+	orgID := auth.Principal(ctx).OrgID
+	err = a.opt.Store.Write(ctx, func(tx *store.Tx) error {
+		replayed = false
+		if claim != nil {
+			standing, mine, err := tx.ClaimIdempotency(ctx, orgID, claim.id, claim.row(o.secret, ""))
+			if err != nil {
+				return err
+			}
+			if !mine {
+				replayed = true
+				out, err = a.replay(orgID, claim, standing)
+				return err
+			}
+		}
+		var n *note
+		var err error
+		if out, n, err = do(ctx, tx); err != nil {
+			return err
+		}
+		if err := a.record(ctx, tx, orgID, n); err != nil {
+			return err
+		}
+		if claim == nil {
+			return nil
+		}
+		return tx.AnswerIdempotency(ctx, orgID, claim.id, a.keep(orgID, claim, o.secret, out))
+	})
+	if err == nil && o.forgets {
+		a.opt.Auth.Forget()
+	}
+	if err == nil && claim != nil {
+		a.sweep(ctx)
+	}
+	return out, replayed, err
+}
+
+// note is what a write tells the audit log. before and after are the forms that clients see, nil for nothing.
+type note struct {
+	action        string // what was done, such as create; the resource's type goes before it
+	resource      parley.AuditResource
+	before, after any
+}
+
+// volatile are members that say nothing about what was done.
+var volatile = []string{"id", "createdAt", "updatedAt", "embedCode", "lastUsedAt"}
+
+// record writes the audit entry of a write.
+func (a *API) record(ctx context.Context, tx *store.Tx, orgID string, n *note) error {
+	if n == nil {
+		return fmt.Errorf("a write on %s left no note for the audit log", requestOf(ctx).Pattern)
+	}
+	changes, err := parley.Changes(n.before, n.after)
+	if err != nil {
+		return fmt.Errorf("comparing for the audit log: %w", err)
+	}
+	changes = slices.DeleteFunc(changes, func(c parley.AuditChange) bool { return slices.Contains(volatile, c.Field) })
+	who := auth.Principal(ctx)
+	entry := parley.AuditEntry{
+		ID: parley.NewID(), At: a.instant(), Action: n.resource.Type + "." + n.action, Resource: n.resource, Changes: changes,
+		Actor:     parley.AuditActor{Type: parley.ActorAPIKey, ID: who.KeyID, Name: who.KeyName},
+		RequestID: respond.RequestID(ctx),
+	}
+	if client := respond.Client(ctx); client.IsValid() {
+		entry.Client = client.String()
+	}
+	return tx.AppendAudit(ctx, orgID, entry)
+}
+
+// instant is the present with the precision that the databases keep.
+func (a *API) instant() time.Time { return a.now().UTC().Truncate(time.Microsecond) }
+
+type requestKey struct{}
+
+// withRequest puts the HTTP request into the context, for its path and headers.
+func withRequest(ctx context.Context, r *http.Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
+}
+
+// requestOf returns the HTTP request of an operation.
+func requestOf(ctx context.Context) *http.Request {
+	r, _ := ctx.Value(requestKey{}).(*http.Request)
+	return r
+}
