@@ -5,12 +5,12 @@ BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
 CONCURRENT := ./internal/ws ./internal/event ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
-.PHONY: help deps check generate lint vuln test unit race load clean
+.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-deps: ## install what the tests need beyond Go: PostgreSQL and Chromium (Debian, as root)
+deps: ## install what the tests need beyond Go: PostgreSQL, Chromium, Node.js (Debian, as root)
 	@scripts/deps.sh
 
 generate: ## write the generated files again
@@ -21,7 +21,10 @@ check: ## formatting, vet, lint, generated files, known vulnerabilities
 	go vet ./...
 	@$(MAKE) --no-print-directory lint
 	@go run ./cmd/parley openapi | diff -u openapi.yaml - >/dev/null || { echo "openapi.yaml is out of date: run 'make generate'"; exit 1; }
-	@$(MAKE) --no-print-directory vuln
+	@$(MAKE) --no-print-directory openapi-lint vuln
+
+openapi-lint: ## lint openapi.yaml with Redocly
+	@scripts/openapi/lint.sh
 
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 	$< run ./...

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Go: a PostgreSQL server on 127.0.0.1:5432 and Chromium. On another system
-# than Debian it says what is missing instead.
+# Installs what the tests need beyond Go: a PostgreSQL server on 127.0.0.1:5432, Chromium, and Node.js with npm for the
+# tools around the OpenAPI document (a Node.js that is there is kept). On another system than Debian it says what is
+# missing instead.
 set -euo pipefail
 
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 (exec 3<>/dev/tcp/127.0.0.1/5432) 2>/dev/null || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -38,14 +38,14 @@ type agentDelete struct {
 }
 
 type agentQuery struct {
-	Type           string `query:"type" enum:"voice,chat"`
-	Status         string `query:"status" enum:"active,inactive,training,deployed"`
+	Type           string `query:"type" enum:"voice,chat" doc:"Only agents of this type."`
+	Status         string `query:"status" enum:"active,inactive,training,deployed" doc:"Only agents of this status."`
 	Search         string `query:"search" maxLength:"255" doc:"Part of the name; case does not matter."`
 	IncludeDeleted bool   `query:"includeDeleted" doc:"Also list deleted agents."`
-	Sort           string `query:"sort" enum:"createdAt,updatedAt,name" default:"createdAt"`
-	Order          string `query:"order" enum:"asc,desc" default:"desc"`
-	Limit          int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Offset         int    `query:"offset" minimum:"0" default:"0"`
+	Sort           string `query:"sort" enum:"createdAt,updatedAt,name" default:"createdAt" doc:"What to sort by; equal ones by id."`
+	Order          string `query:"order" enum:"asc,desc" default:"desc" doc:"Ascending or descending."`
+	Limit          int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many to list at most."`
+	Offset         int    `query:"offset" minimum:"0" default:"0" doc:"How many to skip."`
 }
 
 // AgentList is a page of agents.

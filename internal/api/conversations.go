@@ -14,20 +14,20 @@ type ConversationPath struct {
 }
 
 type conversationQuery struct {
-	AgentID       string    `query:"agentId" maxLength:"64"`
-	Type          string    `query:"type" enum:"phone,chat"`
-	Status        string    `query:"status" enum:"active,completed,failed"`
+	AgentID       string    `query:"agentId" maxLength:"64" doc:"Only conversations of this agent."`
+	Type          string    `query:"type" enum:"phone,chat" doc:"Only calls or only chats."`
+	Status        string    `query:"status" enum:"active,completed,failed" doc:"Only conversations of this status."`
 	StartedAfter  time.Time `query:"startedAfter" doc:"RFC 3339; this instant included."`
 	StartedBefore time.Time `query:"startedBefore" doc:"RFC 3339; this instant excluded."`
 	Search        string    `query:"search" maxLength:"255" doc:"Part of the agent's name, from or to; case does not matter."`
-	Limit         int       `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Offset        int       `query:"offset" minimum:"0" default:"0"`
+	Limit         int       `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many to list at most."`
+	Offset        int       `query:"offset" minimum:"0" default:"0" doc:"How many to skip."`
 }
 
 type eventQuery struct {
 	ConversationPath
 	After int64 `query:"after" minimum:"0" default:"0" doc:"List what follows this sequence number."`
-	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"500" doc:"How many to list at most."`
 }
 
 // ConversationList is a page of conversations, newest first.

@@ -1,16 +1,22 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"parley"
+	"parley/internal/reference"
 	"parley/internal/respond"
 )
 
@@ -130,21 +136,38 @@ func (a *API) JSON() ([]byte, error) {
 	return b, nil
 }
 
-// mountDocument serves the document as it is, without a key: it is the same for everybody.
+// Reference is the document as a page for people.
+func (a *API) Reference() ([]byte, error) {
+	doc, err := a.JSON()
+	if err != nil {
+		return nil, err
+	}
+	return reference.Page(doc, cmp.Or(a.opt.PublicURL, "http://127.0.0.1:8080"))
+}
+
+// mountDocument serves the document in its forms, without a key: it is the same for everybody.
 func (a *API) mountDocument() {
 	serve := func(pattern, media string, make func() ([]byte, error)) {
 		body, err := make()
 		if err != nil {
 			panic(err) // the document is made of constants: a failure is a programming error
 		}
-		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", media)
-			w.Header().Set("X-Content-Type-Options", "nosniff")
-			_, _ = w.Write(body)
+		sum := sha256.Sum256(body)
+		tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			h.Set("Content-Type", media)
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Content-Security-Policy", reference.Policy)
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("Cache-Control", "no-cache") // kept, but asked about: a new version shows at once
+			h.Set("ETag", tag)
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 		})
 	}
 	serve("GET /openapi.yaml", "application/yaml", a.YAML)
 	serve("GET /openapi.json", "application/json", a.JSON)
+	serve("GET /docs", "text/html; charset=utf-8", a.Reference)
 }
 
 // schemaOf registers a type and returns a reference to it.

@@ -19,6 +19,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.Handle("/api/v1/", api)
 	mux.Handle("/openapi.yaml", api)
 	mux.Handle("/openapi.json", api)
+	mux.Handle("/docs", api)
 	if s.opt.Twilio != nil {
 		mux.Handle("/twilio/", unrouted(s.opt.Twilio, s.opt.Logger))
 	}
