@@ -1,0 +1,71 @@
+package api_test
+
+import (
+	"flag"
+	"maps"
+	"math/rand/v2"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/internal/api/apicheck"
+	"parley/internal/store"
+	"parley/internal/store/storetest"
+)
+
+var (
+	adversarySeed     = flag.Uint64("adversary.seed", 1, "seed of the requests; 0 = a random one")
+	adversaryRequests = flag.Int("adversary.n", 0, "requests per database; 0 = 5,000 on SQLite, 2,000 on PostgreSQL")
+	adversaryOnly     = flag.String("adversary.only", "", "operation ids, by comma")
+)
+
+// wordsOnly are the refusals of valid requests that a schema cannot state.
+var wordsOnly = []apicheck.Exception{
+	{Operation: "chat", Status: 400, Message: "voice", Why: "contract §7: a voice agent → 400; the schema of the body does not know the agent in the path"},
+	{Operation: "signTestCall", Status: 403, Message: "", Why: "only this server's own addresses are signed, which the document does not know"},
+}
+
+// TestAnAdversaryFindsNothing gives an adversary that knows only the OpenAPI document a listening server.
+func TestAnAdversaryFindsNothing(t *testing.T) {
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); adversary(t, storetest.SQLite(t), 5_000) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); adversary(t, storetest.Postgres(t), 2_000) })
+}
+
+func adversary(t *testing.T, st *store.Store, requests int) {
+	h := newHouse(t, st)
+	srv := httptest.NewServer(h.handler)
+	defer srv.Close()
+	document, err := h.api.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := apicheck.Options{Document: document, BaseURL: srv.URL, Key: h.key, Requests: requests, Seed: *adversarySeed, Client: srv.Client(), Exceptions: wordsOnly}
+	opt.Client.Timeout = time.Minute
+	if *adversaryRequests > 0 {
+		opt.Requests = *adversaryRequests
+	}
+	if *adversaryOnly != "" {
+		opt.Only = strings.Split(*adversaryOnly, ",")
+	}
+	if opt.Seed == 0 {
+		opt.Seed = rand.Uint64()
+	}
+	began := time.Now()
+	report, err := apicheck.Run(t.Context(), opt)
+	if err != nil {
+		t.Errorf("the run broke off: %v", err)
+	}
+	t.Logf("%d requests in %s with -adversary.seed=%d; %d excused by words", report.Requests, time.Since(began).Round(time.Second), opt.Seed, len(report.Excused))
+	for _, id := range slices.Sorted(maps.Keys(report.Answers)) {
+		t.Logf("%-24s %v", id, report.Answers[id])
+	}
+	for _, f := range report.Failures {
+		t.Error(f)
+	}
+	if len(report.Unproven) > 0 {
+		t.Errorf("never succeeded: %v", report.Unproven)
+	}
+}

@@ -1,0 +1,215 @@
+package apicheck
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+var template = regexp.MustCompile(`\{[^}]*\}`)
+
+// thing is a resource that an answer showed.
+type thing struct {
+	id     string
+	kind   map[string]string // its members that are words, such as type
+	own    bool              // this run made it: only such may be changed
+	params map[string]string // the path parameters above it
+}
+
+// pool holds the resources that answers showed, by the path of their collection.
+type pool struct {
+	rnd   *rand.Rand
+	items map[string]string   // path of a collection → path of one of its items
+	names map[string]string   // path parameter → path of its collection
+	live  map[string][]*thing // collection → things
+	gone  map[string][]*thing // deleted
+}
+
+const maxThings = 200 // of a collection; older ones are forgotten
+
+func newPool(ops []*operation, rnd *rand.Rand) *pool {
+	p := &pool{rnd: rnd, items: map[string]string{}, names: map[string]string{}, live: map[string][]*thing{}, gone: map[string][]*thing{}}
+	for _, op := range ops {
+		for _, at := range template.FindAllStringIndex(op.path, -1) {
+			collection := strings.TrimSuffix(op.path[:at[0]], "/")
+			p.items[collection] = op.path[:at[1]]
+			p.names[op.path[at[0]+1:at[1]-1]] = collection
+		}
+	}
+	return p
+}
+
+// named is the id of a live thing for a member or parameter of this name.
+func (p *pool) named(name string) (string, bool) {
+	things := p.live[p.names[name]]
+	if len(things) == 0 || name == "" {
+		return "", false
+	}
+	return things[p.rnd.IntN(len(things))].id, true
+}
+
+// path fills an operation's path, mostly with things that exist, and says what kind of thing the last is.
+func (p *pool) path(op *operation) (string, map[string]string) {
+	path := op.path
+	var kind map[string]string
+	for {
+		at := template.FindStringIndex(path)
+		if at == nil {
+			return path, kind
+		}
+		collection := strings.TrimSuffix(op.path[:template.FindStringIndex(op.path)[0]], "/")
+		kind = nil
+		id := "00000000-0000-4000-8000-000000000000"
+		if t := p.thing(collection, op.method != http.MethodGet); t != nil {
+			id, kind = t.id, t.kind
+		}
+		path = path[:at[0]] + id + path[at[1]:]
+	}
+}
+
+// thing picks a live one, sometimes a deleted one. What this run did not make (such as the key that it uses)
+// is only looked at.
+func (p *pool) thing(collection string, change bool) *thing {
+	from := p.live[collection]
+	if n := p.rnd.IntN(100); n < 15 && len(p.gone[collection]) > 0 {
+		from = p.gone[collection]
+	} else if n < 20 {
+		return nil
+	}
+	if change {
+		from = slices.DeleteFunc(slices.Clone(from), func(t *thing) bool { return !t.own })
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	return from[p.rnd.IntN(len(from))]
+}
+
+// learn takes ids from a good answer, and forgets what was deleted.
+func (p *pool) learn(e *exchange) {
+	if e.op == nil || e.status >= 300 || e.method != e.op.method {
+		return
+	}
+	path, _, _ := strings.Cut(e.target, "?")
+	if e.method == http.MethodDelete {
+		p.move(p.live, p.gone, path)
+		return
+	}
+	if strings.HasSuffix(path, "/restore") {
+		p.move(p.gone, p.live, strings.TrimSuffix(path, "/restore"))
+	}
+	if p.items[path] == "" {
+		return
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.answer))
+	if err != nil {
+		return
+	}
+	data := object(object(value)["data"])
+	if e.method == http.MethodPost {
+		p.add(path, data, true)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		for _, one := range list(data[name]) {
+			p.add(path, object(one), false)
+		}
+	}
+}
+
+func (p *pool) add(collection string, data node, own bool) {
+	id := text(data["id"])
+	same := func(t *thing) bool { return t.id == id }
+	if id == "" || data["deletedAt"] != nil || data["revokedAt"] != nil ||
+		slices.ContainsFunc(p.live[collection], same) || slices.ContainsFunc(p.gone[collection], same) {
+		return
+	}
+	t := &thing{id: id, own: own, kind: map[string]string{}}
+	for name, v := range data {
+		if s, ok := v.(string); ok {
+			t.kind[name] = s
+		}
+	}
+	p.live[collection] = keep(append(p.live[collection], t))
+}
+
+func (p *pool) move(from, to map[string][]*thing, path string) {
+	cut := strings.LastIndex(path, "/")
+	collection, id := path[:cut], path[cut+1:]
+	i := slices.IndexFunc(from[collection], func(t *thing) bool { return t.id == id })
+	if i < 0 {
+		return
+	}
+	to[collection] = keep(append(to[collection], from[collection][i]))
+	from[collection] = slices.Delete(from[collection], i, i+1)
+}
+
+func keep(things []*thing) []*thing {
+	return things[max(0, len(things)-maxThings):]
+}
+
+// life creates a resource and follows it: read, changed, deleted, gone, restored, as far as the document has
+// such operations.
+func (c *checker) life(ctx context.Context, create *operation) error {
+	born, err := c.plain(create)
+	if err != nil {
+		return err
+	}
+	if err := c.try(ctx, born); err != nil || born.status != http.StatusCreated {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(born.answer))
+	id := text(object(object(value)["data"])["id"])
+	if err != nil || id == "" || c.pool.items[create.path] == "" {
+		return nil //nolint:nilerr // an answer that is no JSON was reported by try
+	}
+	item := c.pool.items[create.path]
+	kind := map[string]string{"type": text(object(object(value)["data"])["type"])}
+	steps := []struct {
+		method, suffix string
+		status         int
+	}{{"GET", "", 200}, {"PATCH", "", 200}, {"DELETE", "", 200}, {"GET", "", 404}, {"DELETE", "", 404}, {"PATCH", "", 404}, {"POST", "/restore", 200}, {"GET", "", 200}}
+	for _, s := range steps {
+		op := c.find(s.method, item+s.suffix)
+		if op == nil || s.status == 404 && c.find("GET", item) == nil {
+			continue
+		}
+		e := &exchange{op: op, want: accepted, note: fmt.Sprintf("after %s, %d expected", create.id, s.status), method: s.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
+		e.target = template.ReplaceAllLiteralString(item, id) + s.suffix
+		if op.body != nil {
+			if err := c.fill(e, kind); err != nil {
+				return err
+			}
+		}
+		if err := c.try(ctx, e); err != nil {
+			return err
+		}
+		if e.status != s.status && !(e.status == http.StatusConflict && op.body != nil) {
+			c.fail(ctx, e, fmt.Sprintf("%s was answered %d", e.note, e.status))
+			return nil
+		}
+		if e.method != http.MethodDelete && e.status == 200 && !strings.Contains(string(e.answer), id) {
+			c.fail(ctx, e, "the answer is about something else")
+		}
+	}
+	return nil
+}
+
+func (c *checker) find(method, path string) *operation {
+	for _, op := range c.doc.ops {
+		if op.method == method && op.path == path {
+			return op
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
