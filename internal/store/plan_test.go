@@ -176,6 +176,11 @@ func callEverything(t *testing.T, st *store.Store) {
 	_, e7 := st.FindOrganization(ctx, org.Name)
 	_, e8 := st.FindSetting(ctx, "k")
 	_, e9 := st.FindAgent(ctx, org.ID, agent.ID)
+	if st.SharesRates() {
+		_, err := st.RefillRate(ctx, store.RateRequest{Key: org.ID, Interval: time.Second, Window: time.Minute, Demand: 1, Lease: 1})
+		_, sweep := st.SweepRates(ctx, "")
+		e9 = errors.Join(e9, err, sweep)
+	}
 	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
