@@ -129,39 +129,6 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		h := newHouse(t, st)
-		made := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"Website","scopes":["chat","agents:read"]}`})
-		text := made.text("data.key")
-		if made.status != 201 || !strings.HasPrefix(text, "pk_live_") || !strings.HasSuffix(text, made.text("data.last4")) {
-			t.Fatalf("create: %d %s", made.status, made.body)
-		}
-		if a := h.do(t, request{method: "GET", path: "/api/v1/agents", key: text}); a.status != 200 {
-			t.Errorf("the new key: %d %s", a.status, a.body)
-		}
-		list := h.do(t, request{method: "GET", path: "/api/v1/api-keys"})
-		if list.status != 200 || strings.Contains(string(list.body), text) || len(list.at("data.apiKeys").([]any)) != 2 {
-			t.Errorf("list: %s", list.body)
-		}
-		manager := h.newKey(h.org.ID, parley.ScopeKeysManage)
-		if a := h.do(t, request{method: "POST", path: "/api/v1/api-keys", key: manager, body: `{"name":"More","scopes":["*"]}`}); a.status != 403 {
-			t.Errorf("a key that gives more than it has: %d %s", a.status, a.body)
-		}
-		if a := h.do(t, request{method: "POST", path: "/api/v1/api-keys", key: manager, body: `{"name":"Same"}`}); a.status != 201 || a.at("data.scopes.0") != "keys:manage" {
-			t.Errorf("default scopes: %d %s", a.status, a.body)
-		}
-		revoked := h.do(t, request{method: "DELETE", path: "/api/v1/api-keys/" + made.text("data.id")})
-		if revoked.status != 200 || revoked.at("data.revoked") != true {
-			t.Errorf("revoke: %d %s", revoked.status, revoked.body)
-		}
-		if a := h.do(t, request{method: "GET", path: "/api/v1/agents", key: text}); a.status != 401 {
-			t.Errorf("the revoked key: %d", a.status)
-		}
-	})
-}
-
 func TestChatAndItsRecord(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
@@ -296,13 +263,5 @@ func TestTestCalls(t *testing.T) {
 		body: `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"` + a.text("data.form.CallSid") + `"}}`})
 	if b.status != 404 && b.status != 409 {
 		t.Errorf("sign before the call: %d %s", b.status, b.body)
-	}
-}
-
-func TestOrganization(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, storetest.SQLite(t))
-	if a := h.do(t, request{method: "GET", path: "/api/v1/organization"}); a.status != 200 || a.text("data.id") != h.org.ID {
-		t.Errorf("organization: %d %s", a.status, a.body)
 	}
 }

@@ -28,13 +28,13 @@ type AgentPath struct {
 
 type agentUpdate struct {
 	AgentPath
-	precondition
+	Precondition
 	jsonBody
 }
 
 type agentDelete struct {
 	AgentPath
-	precondition
+	Precondition
 }
 
 type agentQuery struct {
@@ -70,10 +70,10 @@ func (a *API) agentOperations() {
 		summary: "Create an agent", body: a.agentBody(true), example: example, refusals: []int{409}}, a.createAgent)
 	read(a, operation{method: http.MethodGet, path: one, id: "getAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsRead,
 		summary: "Get an agent", refusals: []int{404}}, a.getAgent)
-	write(a, operation{method: http.MethodPatch, path: one, id: "updateAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsWrite,
+	write(a, operation{method: http.MethodPatch, path: one, id: "updateAgent", etag: true, conditional: true, tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Update an agent", description: "Absent members keep their value.", body: a.agentBody(false),
 		example: map[string]any{"status": "inactive", "config": map[string]any{"speed": 1.2, "greeting": nil}}, refusals: []int{404, 409}}, a.updateAgent)
-	write(a, operation{method: http.MethodDelete, path: one, id: "deleteAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
+	write(a, operation{method: http.MethodDelete, path: one, id: "deleteAgent", conditional: true, tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Delete an agent", description: "It leaves lists and releases its numbers; its conversations stay readable.", refusals: []int{404}}, a.deleteAgent)
 	write(a, operation{method: http.MethodPost, path: one + "/restore", id: "restoreAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Restore a deleted agent", description: "It comes back as inactive, without phone numbers.", refusals: []int{404, 409}}, a.restoreAgent)

@@ -75,7 +75,7 @@ func (a *API) refusals(o operation) map[string]*huma.Response {
 	if o.keyed() {
 		codes = append(codes, http.StatusBadRequest, http.StatusUnprocessableEntity)
 	}
-	if o.etag && o.method != http.MethodGet {
+	if o.conditional {
 		codes = append(codes, http.StatusBadRequest, http.StatusPreconditionFailed)
 	}
 	if o.body != nil {

@@ -8,14 +8,14 @@ import (
 	"parley/internal/respond"
 )
 
-// precondition lets a client say which version of a resource it means to change (RFC 9110, 13.1.1).
-type precondition struct {
+// Precondition lets a client say which version of a resource it means to change (RFC 9110, 13.1.1).
+type Precondition struct {
 	IfMatch string `header:"If-Match" maxLength:"1000" doc:"The ETag of the version that you mean to change, or several of them, or *. When the resource has another version by now, nothing is changed and the answer is 412." example:"\"1f\""`
 }
 
 // match returns an error of status 412 unless the header allows to change the version with this tag. Weak tags
 // (W/…) never match, as RFC 9110 asks for If-Match.
-func (p precondition) match(tag string) error {
+func (p Precondition) match(tag string) error {
 	sent := strings.TrimSpace(p.IfMatch)
 	if sent == "" || sent == "*" {
 		return nil

@@ -12,12 +12,13 @@ import (
 	"parley/internal/store"
 )
 
-type keyPath struct {
+// KeyPath names an API key.
+type KeyPath struct {
 	KeyID string `path:"keyId" doc:"The key's id."`
 }
 
 type keyChange struct {
-	keyPath
+	KeyPath
 	jsonBody
 }
 
@@ -141,7 +142,7 @@ func (a *API) listKeys(ctx context.Context, orgID string, in *keyQuery) (reply[K
 	return reply[KeyList]{data: KeyList{Keys: keys, Pagination: page(in.Limit, in.Offset, len(keys), total)}}, err
 }
 
-func (a *API) getKey(ctx context.Context, orgID string, in *keyPath) (reply[parley.APIKey], error) {
+func (a *API) getKey(ctx context.Context, orgID string, in *KeyPath) (reply[parley.APIKey], error) {
 	if err := notFoundID(in.KeyID, "API key"); err != nil {
 		return refuse[parley.APIKey](err)
 	}
@@ -207,7 +208,7 @@ func (a *API) rotateKey(ctx context.Context, orgID string, in *keyChange) (effec
 	}, nil
 }
 
-func (a *API) revokeKey(_ context.Context, orgID string, in *keyPath) (effect[Revoked], error) {
+func (a *API) revokeKey(_ context.Context, orgID string, in *KeyPath) (effect[Revoked], error) {
 	if err := notFoundID(in.KeyID, "API key"); err != nil {
 		return nil, err
 	}

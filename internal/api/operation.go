@@ -39,6 +39,7 @@ type operation struct {
 	refusals     []int        // statuses beside 401, 403, 429 and 500
 	repeatable   bool         // a POST that may be repeated as it is: takes no Idempotency-Key
 	etag         bool         // a success names the version of the resource
+	conditional  bool         // takes If-Match (Precondition)
 	secret       bool         // a success shows a secret: kept sealed
 	forgets      bool         // a success changes keys or limits, which authentication remembers
 }
