@@ -53,6 +53,7 @@ type Agent struct {
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	DeletedAt    *time.Time
+	Revision     int64 // 1 at creation, raised by every update, deletion and restoration
 }
 
 // VoiceConfig is the `config` of a voice agent with every key at its effective value.
@@ -111,5 +112,14 @@ type AgentFilter struct {
 	IncludeDeleted bool
 	Sort           string // createdAt (default), updatedAt, name
 	Ascending      bool
-	Limit, Offset  int
+	Limit, Offset  int          // a Limit of 0 means all
+	After          *AgentCursor // continue there instead of at Offset
+}
+
+// AgentPage is one page of a list of agents.
+type AgentPage struct {
+	Agents []Agent
+	Offset int    // how many agents come before the page
+	Total  int    // how many match on all pages
+	Next   string // cursor of the page that follows (AgentFilter.ParseCursor); "" on the last page
 }

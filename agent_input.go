@@ -21,7 +21,7 @@ const (
 // NewAgent makes an agent from a create request. Warnings tell what was accepted but adjusted or ignored.
 // The error is CodeInvalid and names every wrong field.
 func NewAgent(orgID string, in *Input, now time.Time) (Agent, []string, error) {
-	a := Agent{ID: NewID(), OrgID: orgID, Status: AgentActive, ToolIDs: []string{}, PhoneNumbers: []string{}}
+	a := Agent{ID: NewID(), OrgID: orgID, Status: AgentActive, ToolIDs: []string{}, PhoneNumbers: []string{}, Revision: 1}
 	in.Required("name")
 	in.Required("type")
 	in.Enum("type", (*string)(&a.Type), string(AgentVoice), string(AgentChat))

@@ -80,15 +80,15 @@ func (a *API) agentOperations() {
 }
 
 func (a *API) listAgents(ctx context.Context, orgID string, in *agentQuery) (reply[AgentList], error) {
-	agents, total, err := a.opt.Store.ListAgents(ctx, orgID, parley.AgentFilter{
+	found, err := a.opt.Store.ListAgents(ctx, orgID, parley.AgentFilter{
 		Type: parley.AgentType(in.Type), Status: parley.AgentStatus(in.Status), Search: in.Search, IncludeDeleted: in.IncludeDeleted,
 		Sort: in.Sort, Ascending: in.Order == "asc", Limit: in.Limit, Offset: in.Offset,
 	})
 	if err != nil {
 		return refuse[AgentList](err)
 	}
-	list := AgentList{Agents: make([]Agent, len(agents)), Pagination: page(in.Limit, in.Offset, len(agents), total)}
-	for i, g := range agents {
+	list := AgentList{Agents: make([]Agent, len(found.Agents)), Pagination: page(in.Limit, in.Offset, len(found.Agents), found.Total)}
+	for i, g := range found.Agents {
 		list.Agents[i] = a.agentView(g)
 	}
 	return data(list)

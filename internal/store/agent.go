@@ -3,18 +3,23 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"parley"
 )
 
-const agentColumns = `id, org_id, name, type, status, model, instructions, config, tool_ids, created_at, updated_at, deleted_at`
+// agentColumns are read in one statement with the numbers, in ascending order.
+const agentColumns = `id, org_id, name, type, status, model, instructions, config, tool_ids, created_at, updated_at, deleted_at, revision,
+	(SELECT string_agg(p.number, ',' ORDER BY p.number) FROM phone_number p WHERE p.org_id = agent.org_id AND p.agent_id = agent.id)`
 
 func scanAgent(s scanner) (a parley.Agent, err error) {
 	var config, tools string
 	var created, updated int64
 	var deleted *int64
-	err = s.Scan(&a.ID, &a.OrgID, &a.Name, &a.Type, &a.Status, &a.Model, &a.Instructions, &config, &tools, &created, &updated, &deleted)
+	var numbers *string
+	err = s.Scan(&a.ID, &a.OrgID, &a.Name, &a.Type, &a.Status, &a.Model, &a.Instructions, &config, &tools,
+		&created, &updated, &deleted, &a.Revision, &numbers)
 	if err != nil {
 		return a, err
 	}
@@ -23,6 +28,9 @@ func scanAgent(s scanner) (a parley.Agent, err error) {
 		return a, err
 	}
 	a.PhoneNumbers = []string{}
+	if numbers != nil {
+		a.PhoneNumbers = strings.Split(*numbers, ",")
+	}
 	if a.Type == parley.AgentVoice {
 		c := parley.DefaultVoiceConfig() // a key that is newer than the row has its default
 		a.Voice = &c
@@ -52,14 +60,30 @@ func agentValues(a parley.Agent) ([]any, error) {
 
 // FindAgent finds an agent that is not deleted, with its phone numbers in ascending order.
 func (r *Reader) FindAgent(ctx context.Context, orgID, id string) (parley.Agent, error) {
-	q := `SELECT ` + agentColumns + ` FROM agent WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL` + r.q.forUpdate()
-	a, err := find(ctx, r.q, "Agent", scanAgent, q, orgID, id)
-	if err != nil {
-		return a, err
+	if r.q.inTx {
+		if _, err := r.lockAgent(ctx, orgID, id); err != nil {
+			return parley.Agent{}, err
+		}
 	}
-	agents := []parley.Agent{a}
-	err = r.addPhoneNumbers(ctx, orgID, agents)
-	return agents[0], err
+	const q = `SELECT ` + agentColumns + ` FROM agent WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
+	return find(ctx, r.q, "Agent", scanAgent, q, orgID, id)
+}
+
+// agentState is what an agent is counted by.
+type agentState struct {
+	typ     parley.AgentType
+	status  parley.AgentStatus
+	deleted bool
+}
+
+// lockAgent holds an agent, also a deleted one, until the transaction ends. A locking statement may have
+// waited, and then it sees the agent as it is now but other tables as they were before: read them after it.
+func (r *Reader) lockAgent(ctx context.Context, orgID, id string) (agentState, error) {
+	q := `SELECT type, status, deleted_at IS NOT NULL FROM agent WHERE org_id = $1 AND id = $2` + r.q.forUpdate()
+	return find(ctx, r.q, "Agent", func(s scanner) (a agentState, err error) {
+		err = s.Scan(&a.typ, &a.status, &a.deleted)
+		return a, err
+	}, q, orgID, id)
 }
 
 // FindAgentOrganization returns the organization of an agent that is not deleted, for dialed
@@ -70,45 +94,6 @@ func (r *Reader) FindAgentOrganization(ctx context.Context, agentID string) (str
 		err = s.Scan(&orgID)
 		return orgID, err
 	}, q, agentID)
-}
-
-// ListAgents lists agents in the filter's order, ties by id in the same direction, and counts all that
-// match. A limit of 0 means all.
-func (r *Reader) ListAgents(ctx context.Context, orgID string, f parley.AgentFilter) ([]parley.Agent, int, error) {
-	w := where{}
-	w.add(`org_id = $?`, orgID)
-	if !f.IncludeDeleted {
-		w.add(`deleted_at IS NULL`)
-	}
-	if f.Type != "" {
-		w.add(`type = $?`, string(f.Type))
-	}
-	if f.Status != "" {
-		w.add(`status = $?`, string(f.Status))
-	}
-	if f.Search != "" {
-		w.add(r.q.dialect.position+`(name_folded, $?) > 0`, fold(f.Search))
-	}
-	var total int
-	if _, err := r.q.row(ctx, []any{&total}, `SELECT COUNT(*) FROM agent`+w.String(), w.args...); err != nil {
-		return nil, 0, fmt.Errorf("counting agents: %w", err)
-	}
-	column := map[string]string{"updatedAt": "updated_at", "name": "name_folded"}[f.Sort]
-	if column == "" {
-		column = "created_at"
-	}
-	order := " DESC"
-	if f.Ascending {
-		order = " ASC"
-	}
-	limit, offset := page(f.Limit, f.Offset)
-	q := `SELECT ` + agentColumns + ` FROM agent` + w.String() +
-		` ORDER BY ` + column + order + `, id` + order + w.tail(` LIMIT $? OFFSET $?`, limit, offset)
-	agents, err := list(ctx, r.q, scanAgent, q, w.args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("listing agents: %w", err)
-	}
-	return agents, total, r.addPhoneNumbers(ctx, orgID, agents)
 }
 
 // CreateAgent stores a new agent and assigns its phone numbers. A number of another agent or organization
@@ -127,18 +112,30 @@ func (tx *Tx) CreateAgent(ctx context.Context, orgID string, a parley.Agent) err
 	if n == 0 {
 		return parley.Errorf(parley.CodeConflict, "This agent already exists")
 	}
-	return tx.assignNumbers(ctx, orgID, a.ID, a.PhoneNumbers)
+	const index = `INSERT INTO agent_search (agent_id, org_id, ` + searchColumns + `)
+		SELECT id, org_id, ` + searchColumns + ` FROM agent WHERE org_id = $1 AND id = $2`
+	if _, err := tx.q.exec(ctx, index, orgID, a.ID); err != nil {
+		return fmt.Errorf("indexing agent: %w", err)
+	}
+	if err := tx.assignNumbers(ctx, orgID, a.ID, a.PhoneNumbers); err != nil {
+		return err
+	}
+	return tx.addTally(ctx, orgID, a.ID, tallyChange{agentState{a.Type, a.Status, false}.what(), 1})
 }
 
-// UpdateAgent replaces a whole agent that is not deleted, its set of phone numbers included. The caller
-// read it in the same transaction. Type, id and creation time stay.
+// UpdateAgent replaces a whole agent that is not deleted, its set of phone numbers included, and raises its
+// revision by one. The caller read it in the same transaction. Type, id and creation time stay.
 func (tx *Tx) UpdateAgent(ctx context.Context, orgID string, a parley.Agent) error {
 	values, err := agentValues(a)
 	if err != nil {
 		return err
 	}
+	before, err := tx.lockAgent(ctx, orgID, a.ID)
+	if err != nil {
+		return err
+	}
 	const q = `UPDATE agent SET name = $3, name_folded = $4, status = $5, model = $6, instructions = $7, config = $8,
-		tool_ids = $9, updated_at = $10 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
+		tool_ids = $9, updated_at = $10, revision = revision + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
 	n, err := tx.q.exec(ctx, q, append([]any{orgID, a.ID}, values...)...)
 	if err != nil {
 		return fmt.Errorf("updating agent: %w", err)
@@ -146,12 +143,19 @@ func (tx *Tx) UpdateAgent(ctx context.Context, orgID string, a parley.Agent) err
 	if n == 0 {
 		return notFound("Agent")
 	}
-	return tx.assignNumbers(ctx, orgID, a.ID, a.PhoneNumbers)
+	if err := tx.assignNumbers(ctx, orgID, a.ID, a.PhoneNumbers); err != nil {
+		return err
+	}
+	return tx.agentChanged(ctx, orgID, a.ID, before, agentState{before.typ, a.Status, false})
 }
 
 // DeleteAgent marks an agent deleted and releases its numbers. Its conversations stay.
 func (tx *Tx) DeleteAgent(ctx context.Context, orgID, id string, at time.Time) error {
-	const q = `UPDATE agent SET deleted_at = $3, updated_at = $3 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
+	before, err := tx.lockAgent(ctx, orgID, id)
+	if err != nil {
+		return err
+	}
+	const q = `UPDATE agent SET deleted_at = $3, updated_at = $3, revision = revision + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
 	n, err := tx.q.exec(ctx, q, orgID, id, micros(at))
 	if err != nil {
 		return fmt.Errorf("deleting agent: %w", err)
@@ -159,5 +163,8 @@ func (tx *Tx) DeleteAgent(ctx context.Context, orgID, id string, at time.Time) e
 	if n == 0 {
 		return notFound("Agent")
 	}
-	return tx.assignNumbers(ctx, orgID, id, nil)
+	if err := tx.assignNumbers(ctx, orgID, id, nil); err != nil {
+		return err
+	}
+	return tx.agentChanged(ctx, orgID, id, before, agentState{before.typ, before.status, true})
 }

@@ -11,15 +11,21 @@ import (
 // RestoreAgent brings a deleted agent back as inactive; its numbers stay released. An agent that is not
 // deleted is a conflict.
 func (tx *Tx) RestoreAgent(ctx context.Context, orgID, id string, at time.Time) (parley.Agent, error) {
-	const q = `UPDATE agent SET deleted_at = NULL, status = $4, updated_at = $3
+	before, err := tx.lockAgent(ctx, orgID, id)
+	if err != nil {
+		return parley.Agent{}, err
+	}
+	const q = `UPDATE agent SET deleted_at = NULL, status = $4, updated_at = $3, revision = revision + 1
 		WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL`
 	n, err := tx.q.exec(ctx, q, orgID, id, micros(at), string(parley.AgentInactive))
 	if err != nil {
 		return parley.Agent{}, fmt.Errorf("restoring agent: %w", err)
 	}
-	agent, err := tx.FindAgent(ctx, orgID, id)
-	if err == nil && n == 0 {
+	if n == 0 {
 		return parley.Agent{}, parley.Errorf(parley.CodeConflict, "This agent is not deleted")
 	}
-	return agent, err
+	if err := tx.agentChanged(ctx, orgID, id, before, agentState{before.typ, parley.AgentInactive, false}); err != nil {
+		return parley.Agent{}, err
+	}
+	return tx.FindAgent(ctx, orgID, id)
 }

@@ -24,6 +24,7 @@ type conn struct {
 	db      executor
 	dialect dialect
 	inTx    bool
+	replan  bool                           // make a plan for the very values (dialect.replan)
 	observe func(query string, args []any) // tests look at every statement; nil otherwise
 }
 
@@ -53,13 +54,26 @@ func (c conn) exec(ctx context.Context, query string, args ...any) (affected int
 	return res.RowsAffected()
 }
 
+// replanned is the connection for queries whose best plan depends on their values.
+func (c conn) replanned() conn {
+	c.replan = c.dialect.replan != nil
+	return c
+}
+
+func (c conn) arguments(args []any) []any {
+	if c.replan {
+		return append([]any{c.dialect.replan}, args...)
+	}
+	return args
+}
+
 // row runs a query of at most one row; found is false when there is none.
 func (c conn) row(ctx context.Context, dest []any, query string, args ...any) (found bool, err error) {
 	query, err = c.prepare(query, args)
 	if err != nil {
 		return false, err
 	}
-	err = c.db.QueryRowContext(ctx, query, args...).Scan(dest...)
+	err = c.db.QueryRowContext(ctx, query, c.arguments(args)...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -75,7 +89,7 @@ func list[T any](ctx context.Context, c conn, scan func(scanner) (T, error), que
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.db.QueryContext(ctx, query, args...)
+	rows, err := c.db.QueryContext(ctx, query, c.arguments(args)...)
 	if err != nil {
 		return nil, err
 	}

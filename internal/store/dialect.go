@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
@@ -21,15 +22,36 @@ type dialect struct {
 	lockRow string
 	// skipLocked ends a SELECT of rows to delete that other transactions may be deleting too.
 	skipLocked string
+	// indexedBy names the index that a query must use. SQLite takes the index with the most equalities, even
+	// where another one gives the order; PostgreSQL decides by its statistics and has no such words.
+	indexedBy string
+	// candidates is where the index of names finds (organization, folded text), and matches the condition on
+	// agent_search to be found there.
+	candidates, matches string
+	// replan is a query's first argument when its plan must fit its values. PostgreSQL would otherwise plan a
+	// statement for any values after it has seen it five times.
+	replan any
 	// position is the function (text, part) that answers a number above 0 when text contains part. LIKE is
 	// not used for it: on SQLite it folds ASCII case by itself and bounds the pattern.
 	position string
 }
 
 var (
-	sqliteDialect   = dialect{name: "sqlite", numbered: '?', position: "instr"}
-	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos"}
+	sqliteDialect = dialect{name: "sqlite", numbered: '?', position: "instr", indexedBy: " INDEXED BY ",
+		candidates: "agent_gram WHERE agent_gram MATCH parley_match($?, $?)",
+		matches:    "key IN (SELECT rowid FROM agent_gram WHERE agent_gram MATCH parley_match($?, $?))"}
+	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos",
+		candidates: "agent_search WHERE parley_grams(org_id, name_folded) @> parley_match($?, $?)",
+		matches:    "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}
 )
+
+// using names the index for a query of SQLite.
+func (d dialect) using(index string) string {
+	if d.indexedBy == "" {
+		return ""
+	}
+	return d.indexedBy + index
+}
 
 // rewrite turns $n into the database's placeholder. No statement of this package has a literal with a
 // dollar sign.

@@ -48,6 +48,9 @@ func openSQLite(ctx context.Context, path string) (writer, readers *sql.DB, err 
 	if err := f.Close(); err != nil {
 		return nil, nil, fmt.Errorf("opening database: %w", err)
 	}
+	if err := addGramFunctions(); err != nil { // before the first connection
+		return nil, nil, fmt.Errorf("opening database: %w", err)
+	}
 	if writer, err = sql.Open("sqlite", sqliteDSN(path, false)); err != nil {
 		return nil, nil, fmt.Errorf("opening database: %w", err)
 	}

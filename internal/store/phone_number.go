@@ -19,39 +19,6 @@ func (r *Reader) FindPhoneNumber(ctx context.Context, e164 string) (parley.Phone
 	}, q, e164)
 }
 
-// numbersPerQuery bounds the length of an IN list.
-const numbersPerQuery = 100
-
-// addPhoneNumbers fills in the numbers of agents of one organization, in ascending order.
-func (r *Reader) addPhoneNumbers(ctx context.Context, orgID string, agents []parley.Agent) error {
-	byID := make(map[string]*parley.Agent, len(agents))
-	for i := range agents {
-		byID[agents[i].ID] = &agents[i]
-	}
-	type assigned struct{ agentID, number string }
-	for first := 0; first < len(agents); first += numbersPerQuery {
-		w := where{}
-		w.add(`org_id = $?`, orgID)
-		in := ""
-		for _, a := range agents[first:min(first+numbersPerQuery, len(agents))] {
-			in += w.tail(`, $?`, a.ID)
-		}
-		q := `SELECT agent_id, number FROM phone_number` + w.String() + ` AND agent_id IN (` + in[2:] + `) ORDER BY number`
-		numbers, err := list(ctx, r.q, func(s scanner) (n assigned, err error) {
-			err = s.Scan(&n.agentID, &n.number)
-			return n, err
-		}, q, w.args...)
-		if err != nil {
-			return fmt.Errorf("listing phone numbers of agents: %w", err)
-		}
-		for _, n := range numbers {
-			a := byID[n.agentID]
-			a.PhoneNumbers = append(a.PhoneNumbers, n.number)
-		}
-	}
-	return nil
-}
-
 // assignNumbers makes numbers the whole set of an agent's numbers: others are released, unknown ones are added
 // to the organization. The conflict's text is the same whoever holds the number, so that it tells nothing
 // about other organizations.

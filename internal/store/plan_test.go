@@ -87,11 +87,14 @@ func explain(t *testing.T, conn *sql.Conn, dialect, query string, args []any) st
 	return plan.String()
 }
 
+// noScan are SQLite's words for reading what is no table: constants, a named subquery, a match of FTS5.
+var noScan = regexp.MustCompile(`^SCAN (CONSTANT ROW|.* VALUES( CLAUSE)?|page|m|w|c|agent_gram VIRTUAL TABLE INDEX \d+:M\d+)$`)
+
 // scans reports a full scan: of a table, or of a whole index without a condition.
 func scans(plan string) bool {
 	for line := range strings.Lines(plan) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "SCAN ") && line != "SCAN CONSTANT ROW" && !strings.HasSuffix(line, "VALUES") || strings.Contains(line, "Seq Scan on") {
+		if strings.HasPrefix(line, "SCAN ") && !noScan.MatchString(line) || strings.Contains(line, "Seq Scan on") {
 			return true
 		}
 	}
@@ -151,7 +154,7 @@ func callEverything(t *testing.T, st *store.Store) {
 	})
 	ctx := t.Context()
 	for _, sort := range []string{"createdAt", "updatedAt", "name"} {
-		_, _, err := st.ListAgents(ctx, org.ID, parley.AgentFilter{Sort: sort, Search: "a", Type: parley.AgentVoice, Status: parley.AgentActive, Limit: 10})
+		_, err := st.ListAgents(ctx, org.ID, parley.AgentFilter{Sort: sort, Search: "a", Type: parley.AgentVoice, Status: parley.AgentActive, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,14 +35,17 @@ type Store struct {
 // Deadlines and attempts of the store's own waits.
 const (
 	openTimeout  = 60 * time.Second
-	txAttempts   = 4 // of a transaction that PostgreSQL chose as a deadlock victim
+	upgradeLimit = time.Hour // of migrations: they may index millions of rows
+	txAttempts   = 4         // of a transaction that PostgreSQL chose as a deadlock victim
 	writeTimeout = 30 * time.Second
 )
 
 // Open opens the database, brings its schema up to date and checks that the linked SQLite is safe to use.
 // Several processes may open the same database at once.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	upgrade, cancel := context.WithTimeout(ctx, upgradeLimit)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	s := &Store{dialect: sqliteDialect, delay: o.CommitDelay}
 	var err error
@@ -56,7 +59,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.Reader = Reader{q: conn{db: s.readers, dialect: s.dialect}}
-	if err := s.migrate(ctx, o.Logger); err != nil {
+	if err := s.Ping(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.migrate(upgrade, o.Logger); err != nil {
 		_ = s.Close() // the migration's error is the one to report
 		return nil, err
 	}

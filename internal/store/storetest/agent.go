@@ -39,6 +39,7 @@ func agents(t *testing.T, st *store.Store) {
 		return tx.UpdateAgent(ctx, org.ID, changed)
 	})
 	got, err := st.FindAgent(t.Context(), org.ID, voice.ID)
+	changed.Revision = 2
 	same(t, err, got, changed)
 
 	remove := func() error {
@@ -66,7 +67,7 @@ func agents(t *testing.T, st *store.Store) {
 		})
 	}
 	same(t, restore(), nil, nil)
-	same(t, nil, []any{back.Status, back.DeletedAt == nil, back.PhoneNumbers}, []any{parley.AgentInactive, true, []string{}})
+	same(t, nil, []any{back.Status, back.DeletedAt == nil, back.PhoneNumbers, back.Revision}, []any{parley.AgentInactive, true, []string{}, int64(4)})
 	wantCode(t, "restoring again", restore(), parley.CodeConflict)
 }
 
@@ -113,9 +114,9 @@ func agentLists(t *testing.T, st *store.Store) {
 		{"no wildcard", parley.AgentFilter{Search: "z%a"}, []int{}, 0},
 		{"nothing", parley.AgentFilter{Search: "nobody"}, []int{}, 0},
 	} {
-		list, total, err := st.ListAgents(t.Context(), org.ID, c.f)
+		page, err := st.ListAgents(t.Context(), org.ID, c.f)
 		got := []string{}
-		for _, a := range list {
+		for _, a := range page.Agents {
 			got = append(got, a.Name)
 			if a.Type == parley.AgentVoice && len(a.PhoneNumbers) != 1 {
 				t.Errorf("%s: %s has numbers %q", c.name, a.Name, a.PhoneNumbers)
@@ -125,13 +126,13 @@ func agentLists(t *testing.T, st *store.Store) {
 		for _, i := range c.want {
 			want = append(want, names[i])
 		}
-		if err != nil || total != c.total || fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s: got %q of %d (%v), want %q of %d", c.name, got, total, err, want, c.total)
+		if err != nil || page.Total != c.total || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: got %q of %d (%v), want %q of %d", c.name, got, page.Total, err, want, c.total)
 		}
 	}
-	all, total, err := st.ListAgents(t.Context(), org.ID, parley.AgentFilter{IncludeDeleted: true, Search: "ada"})
-	if err != nil || total != 1 || all[0].ID != deleted.ID || all[0].DeletedAt == nil {
-		t.Errorf("with deleted: %+v of %d, %v", all, total, err)
+	all, err := st.ListAgents(t.Context(), org.ID, parley.AgentFilter{IncludeDeleted: true, Search: "ada"})
+	if err != nil || all.Total != 1 || all.Agents[0].ID != deleted.ID || all.Agents[0].DeletedAt == nil {
+		t.Errorf("with deleted: %+v, %v", all, err)
 	}
 }
 

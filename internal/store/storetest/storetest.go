@@ -141,7 +141,7 @@ func NewAgent(orgID string, typ parley.AgentType) parley.Agent {
 	a := parley.Agent{
 		ID: parley.NewID(), OrgID: orgID, Name: "Ada", Type: typ, Status: parley.AgentActive,
 		Model: parley.DefaultVoiceModel, Instructions: "Be brief.", ToolIDs: []string{"current_time"},
-		PhoneNumbers: []string{}, CreatedAt: Now(), UpdatedAt: Now(),
+		PhoneNumbers: []string{}, CreatedAt: Now(), UpdatedAt: Now(), Revision: 1,
 	}
 	if typ == parley.AgentChat {
 		c := parley.DefaultChatConfig()

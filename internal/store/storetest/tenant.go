@@ -120,8 +120,8 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			return err
 		},
 		"ListAgents": func(ctx context.Context, tx *store.Tx, orgID string) error {
-			_, total, err := tx.ListAgents(ctx, orgID, parley.AgentFilter{IncludeDeleted: true})
-			return nothing(total-1, err) // its own
+			page, err := tx.ListAgents(ctx, orgID, parley.AgentFilter{IncludeDeleted: true})
+			return nothing(page.Total-1, err) // its own
 		},
 		"CreateAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			err := tx.CreateAgent(ctx, orgID, agent)
