@@ -39,6 +39,8 @@ type API struct {
 	mux *http.ServeMux
 	api huma.API
 	now func() time.Time
+
+	queries map[string]map[string]*huma.Schema // operation id → its query parameters
 }
 
 // New mounts every operation.
@@ -49,6 +51,7 @@ func New(opt Options) *API {
 	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
+	a.readQueries()
 	a.finishDocument()
 	a.mountDocument()
 	return a

@@ -24,7 +24,7 @@ const (
 
 type chatInput struct {
 	AgentPath
-	Accept string `header:"Accept" doc:"text/event-stream to follow the answer while it is written."`
+	Accept string `header:"Accept" hidden:"true"` // OpenAPI ignores a parameter of this name: the media types of 200 say it
 	jsonBody
 }
 
@@ -50,7 +50,7 @@ type ChatMessage struct {
 // chatOperations mounts the one route that answers JSON or a stream, which route cannot.
 func (a *API) chatOperations() {
 	body := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"message"}, Properties: map[string]*huma.Schema{
-		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage)},
+		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage), Pattern: notBlank},
 		"conversationId": {Type: huma.TypeString, Format: "uuid", Description: "Absent begins a conversation."},
 		"test":           {Type: huma.TypeBoolean, Description: "Works whatever the agent's status, and marks the conversation as a test."},
 	}}

@@ -44,7 +44,7 @@ func (a *API) keyOperations() {
 		words[i] = s
 	}
 	body := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"name"}, Properties: map[string]*huma.Schema{
-		"name": {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(100)},
+		"name": {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(100), Pattern: notBlank},
 		"scopes": {Type: huma.TypeArray, MinItems: ptr(1), MaxItems: ptr(len(scopes)), Items: &huma.Schema{Type: huma.TypeString, Enum: words},
 			Description: "Default: what the asking key holds. A key cannot give more than it has."},
 	}}

@@ -66,7 +66,7 @@ func smaller(e *exchange) []*exchange {
 		out = append(out, &c)
 	}
 	path, query, ok := strings.Cut(e.target, "?")
-	if parts := strings.Split(query, "&"); ok {
+	if parts := strings.Split(query, "&"); ok && e.want == accepted {
 		for i := range parts {
 			with(func(c *exchange) {
 				c.target = strings.TrimSuffix(path+"?"+strings.Join(slices.Delete(slices.Clone(parts), i, i+1), "&"), "?")

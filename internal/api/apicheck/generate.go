@@ -18,6 +18,7 @@ type generator struct {
 	d   *document
 	rnd *rand.Rand
 	id  func(name string) (string, bool) // an id that exists, for a member of this name
+	old func(name string) (string, bool) // the text that a member of this name had in an answer
 }
 
 const maxNesting = 6 // of generated values
@@ -140,6 +141,9 @@ func (g *generator) integer(s node) any {
 		n = int64(math.Ceil(lo))
 	case 1:
 		n = int64(math.Floor(hi))
+		if s["maximum"] == nil && text(s["format"]) == "int64" {
+			n = math.MaxInt64
+		}
 	case 2:
 		if n > -1e9 && n < 1e9 {
 			return json.Number(strconv.FormatInt(n, 10) + ".0") // an integer, says JSON Schema

@@ -31,12 +31,13 @@ type pool struct {
 	names map[string]string   // path parameter → path of its collection
 	live  map[string][]*thing // collection → things
 	gone  map[string][]*thing // deleted
+	seen  map[string]string   // member of a created thing → its last text, such as an address to use later
 }
 
 const maxThings = 200 // of a collection; older ones are forgotten
 
 func newPool(ops []*operation, rnd *rand.Rand) *pool {
-	p := &pool{rnd: rnd, items: map[string]string{}, names: map[string]string{}, live: map[string][]*thing{}, gone: map[string][]*thing{}}
+	p := &pool{rnd: rnd, items: map[string]string{}, names: map[string]string{}, live: map[string][]*thing{}, gone: map[string][]*thing{}, seen: map[string]string{}}
 	for _, op := range ops {
 		for _, at := range template.FindAllStringIndex(op.path, -1) {
 			collection := strings.TrimSuffix(op.path[:at[0]], "/")
@@ -55,6 +56,9 @@ func (p *pool) named(name string) (string, bool) {
 	}
 	return things[p.rnd.IntN(len(things))].id, true
 }
+
+// text is what a member of this name said in an answer.
+func (p *pool) text(name string) (string, bool) { s, ok := p.seen[name]; return s, ok }
 
 // path fills an operation's path, mostly with things that exist, and says what kind of thing the last is.
 func (p *pool) path(op *operation) (string, map[string]string) {
@@ -136,6 +140,9 @@ func (p *pool) add(collection string, data node, own bool) {
 	for name, v := range data {
 		if s, ok := v.(string); ok {
 			t.kind[name] = s
+			if own && name != "id" {
+				p.seen[name] = s
+			}
 		}
 	}
 	p.live[collection] = keep(append(p.live[collection], t))

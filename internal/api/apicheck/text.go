@@ -13,6 +13,9 @@ var odd = []rune("\t\n\r \"'\\/<>&%;{}$`#?\u0001\u001b\u007f\u0085\u00a0éß\u01
 
 // text makes a string of a string's schema.
 func (g *generator) text(s node, name string) string {
+	if old, ok := g.old(name); ok && g.chance(10) {
+		return old
+	}
 	switch text(s["format"]) {
 	case "uuid":
 		if id, ok := g.id(name); ok && g.chance(80) {
