@@ -3,6 +3,7 @@ package apicheck
 import (
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -24,8 +25,11 @@ func (c *checker) fail(ctx context.Context, e *exchange, problem string) {
 	c.report.Failures = append(c.report.Failures, Failure{Operation: id, Problem: problem, Count: 1, Curl: small.curl(), Status: small.status, Answer: answer})
 }
 
+var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// firstLine names the kind of a problem.
 func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
+	line, _, _ := strings.Cut(anyID.ReplaceAllLiteralString(s, "ID"), "\n")
 	return line[:min(len(line), 80)]
 }
 
