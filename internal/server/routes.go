@@ -70,7 +70,7 @@ func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
 func exact(u *url.URL, pattern string) bool {
 	p := u.EscapedPath()
 	c := path.Clean(p)
-	return pattern != u.Path+"/" && (c == p || c != "/" && c+"/" == p)
+	return !strings.HasSuffix(pattern, u.Path+"/") && (c == p || c != "/" && c+"/" == p)
 }
 
 // capture keeps what http.ServeMux would have answered.
