@@ -1,15 +1,39 @@
 package parley
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 )
 
+// The parts of DomainPattern.
+const (
+	labelPattern = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
+	lastPattern  = `[A-Za-z]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
+	portPattern  = `(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?`
+	wordPattern  = `[0-9A-Fa-f]{1,4}`
+)
+
+// MaxDomain bounds an entry of allowedDomains, in characters.
+const MaxDomain = 253
+
+// DomainPattern matches exactly the entries of allowedDomains that are accepted, for the API's document.
+var DomainPattern = `^(\*\.(` + labelPattern + `\.)*` + lastPattern + `|` + labelPattern + `(\.` + labelPattern + `)*|\[(` + addressPattern() + `)\])` + portPattern + `$`
+
+// addressPattern matches IPv6 addresses: eight words, or fewer with one "::" anywhere.
+func addressPattern() string {
+	all := []string{fmt.Sprintf(`(%s:){7}%s`, wordPattern, wordPattern), fmt.Sprintf(`(%s:){1,7}:`, wordPattern), fmt.Sprintf(`:(:%s){1,7}`, wordPattern), `::`}
+	for n := 1; n <= 6; n++ {
+		all = append(all, fmt.Sprintf(`(%s:){1,%d}(:%s){1,%d}`, wordPattern, n, wordPattern, 7-n))
+	}
+	return strings.Join(all, "|")
+}
+
 // domainProblem says what is wrong with an entry of allowedDomains, or "". An entry is a host, optionally
 // with a port, optionally with "*." before it (subdomains only, of any depth).
 func domainProblem(entry string) string {
-	if p := lengthProblem(entry, 1, 300); p != "" {
+	if p := lengthProblem(entry, 1, MaxDomain); p != "" {
 		return p
 	}
 	switch {
@@ -25,7 +49,7 @@ func domainProblem(entry string) string {
 		return problem
 	}
 	if port != "" {
-		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || strings.Trim(port, "0123456789") != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 || port[0] < '1' || port[0] > '9' {
 			return "has a port that is not from 1 to 65535."
 		}
 	}
@@ -33,10 +57,12 @@ func domainProblem(entry string) string {
 	if strings.Contains(bare, "*") {
 		return "may have * only as the first label, such as *.example.com."
 	}
-	if !wild && isAddress(bare) {
+	last := bare[strings.LastIndexByte(bare, '.')+1:]
+	numeric := last == "" || last[0] >= '0' && last[0] <= '9' || last[0] == '_' // no top-level domain is: it is an address
+	switch {
+	case !wild && isIPv6(bare):
 		return ""
-	}
-	if !isHost(bare) || isAddress(bare) {
+	case !isHost(bare), wild && numeric:
 		return "must be a host such as example.com, *.example.com or localhost:3000."
 	}
 	return ""
@@ -57,14 +83,20 @@ func splitPort(entry string) (host, port, problem string) {
 	return host, port, ""
 }
 
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	return err == nil && (strings.HasPrefix(host, "[") == strings.Contains(host, ":"))
+// isIPv6 accepts addresses in brackets as browsers write them: no zone, no IPv4 part.
+func isIPv6(host string) bool {
+	inner, ok := strings.CutPrefix(host, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if !ok || !closed || strings.ContainsAny(inner, "%.") {
+		return false
+	}
+	_, err := netip.ParseAddr(inner)
+	return err == nil && strings.Contains(inner, ":")
 }
 
 // isHost accepts DNS names in their ASCII form (internationalized names as xn--…), without a final dot.
 func isHost(host string) bool {
-	if len(host) == 0 || len(host) > 253 {
+	if len(host) == 0 || len(host) > MaxDomain {
 		return false
 	}
 	for label := range strings.SplitSeq(host, ".") {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -33,6 +35,9 @@ func ParseInput(body []byte) (*Input, error) {
 	if !utf8.Valid(body) {
 		return nil, Errorf(CodeInvalid, "The body is not valid UTF-8.")
 	}
+	if loneSurrogate(body) {
+		return nil, Errorf(CodeInvalid, "The body has half of a surrogate pair (\\ud800 to \\udfff), which is no character.")
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	if err := checkValue(dec, "", 0); err != nil {
@@ -46,6 +51,36 @@ func ParseInput(body []byte) (*Input, error) {
 		return nil, Errorf(CodeInvalid, "The body must be a JSON object.")
 	}
 	return newInput("", raw, new([]FieldError)), nil
+}
+
+// loneSurrogate finds an escaped surrogate without its other half. encoding/json would silently store U+FFFD
+// in its place. The body need not be JSON.
+func loneSurrogate(body []byte) bool {
+	for i := 0; i+1 < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		unit, ok := escapedUnit(body[i:])
+		i++ // over the escaped character, which may be a backslash
+		if !ok || !utf16.IsSurrogate(unit) {
+			continue
+		}
+		low, _ := escapedUnit(body[i+5:])
+		if utf16.DecodeRune(unit, low) == utf8.RuneError {
+			return true
+		}
+		i += 6 // over the low half
+	}
+	return false
+}
+
+// escapedUnit reads a \uXXXX at the start of b.
+func escapedUnit(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 func newInput(prefix string, raw map[string]json.RawMessage, problems *[]FieldError) *Input {
@@ -182,10 +217,18 @@ func (in *Input) Text(name string, dst *string, lo, hi int) {
 	*dst = s
 }
 
+// IsBlank reports whether s has nothing but white space as ECMA-262 means it (\s), so that a browser, the
+// patterns of the OpenAPI document and this server agree.
+func IsBlank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r != 0xfeff && (r == 0x85 || !unicode.IsSpace(r)) // U+0085 is a space to Unicode only
+	})
+}
+
 func lengthProblem(s string, lo, hi int) string {
 	n := utf8.RuneCountInString(s)
 	switch {
-	case n < lo && lo == 1, lo > 0 && strings.TrimSpace(s) == "":
+	case n < lo && lo == 1, lo > 0 && IsBlank(s):
 		return "must not be empty."
 	case n < lo:
 		return "must have at least " + strconv.Itoa(lo) + " characters, it has " + strconv.Itoa(n) + "."

@@ -1,9 +1,6 @@
 package parley
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // Organization is a tenant. Everything but the server's own settings belongs to exactly one, and no
 // organization can see that another exists.
@@ -22,6 +19,9 @@ const DefaultOrganizationName = "default"
 
 // MaxOrganizationName is in code points.
 const MaxOrganizationName = 255
+
+// MaxRequestsPerMinute bounds every rate limit.
+const MaxRequestsPerMinute = 1_000_000
 
 // RateLimit is the limit in force, in requests per minute; serverDefault is the operator's for everybody.
 func (o Organization) RateLimit(serverDefault int) int {
@@ -52,11 +52,12 @@ type Credentials struct {
 const maxCredential = 512
 
 // Apply returns an organization and its credentials as a PATCH request asks. Absent members stay; null removes
-// a credential or resets the limit. serverDefault is the operator's rate limit for everybody.
+// a credential or resets the limit. serverDefault is the operator's rate limit for everybody; a limit above what is
+// granted is CodeForbidden.
 func (o Organization) Apply(c Credentials, in *Input, serverDefault int) (Organization, Credentials, error) {
 	in.Text("name", &o.Name, 1, MaxOrganizationName)
 	if limits := in.Object("limits"); limits != nil {
-		o.takeLimits(limits, serverDefault)
+		o.takeLimits(limits)
 	}
 	if openai := in.Object("openai"); openai != nil {
 		openai.secret("apiKey", &c.OpenAIKey)
@@ -73,25 +74,24 @@ func (o Organization) Apply(c Credentials, in *Input, serverDefault int) (Organi
 			twilio.Fail("authToken", "is needed together with the account SID. Copy both from the Twilio console.")
 		}
 	}
-	return o, c, in.Done()
+	if err := in.Done(); err != nil {
+		return o, c, err
+	}
+	if granted := o.GrantedLimit(serverDefault); in.Has("limits") && o.RequestsPerMinute != nil && *o.RequestsPerMinute > granted {
+		return o, c, Errorf(CodeForbidden, "This organization may choose at most %d requests per minute. Ask the operator of this server for more.", granted)
+	}
+	return o, c, nil
 }
 
-func (o *Organization) takeLimits(in *Input, serverDefault int) {
+func (o *Organization) takeLimits(in *Input) {
 	defer in.unknown()
 	if in.Null("requestsPerMinute") {
 		in.skip("requestsPerMinute")
 		o.RequestsPerMinute = nil
 		return
 	}
-	granted := o.GrantedLimit(serverDefault)
 	n := 0
-	before := len(*in.problems)
-	in.Int("requestsPerMinute", &n, 1, granted)
-	if len(*in.problems) > before {
-		(*in.problems)[before].Message = "must be a whole number from 1 to " + strconv.Itoa(granted) + ". Ask the operator of this server for more."
-		return
-	}
-	if in.Has("requestsPerMinute") {
+	if in.Int("requestsPerMinute", &n, 1, MaxRequestsPerMinute); n > 0 {
 		o.RequestsPerMinute = &n
 	}
 }

@@ -24,8 +24,16 @@ var (
 // wordsOnly are the refusals of valid requests that a schema cannot state.
 var wordsOnly = []apicheck.Exception{
 	{Operation: "chat", Status: 400, Message: "voice", Why: "contract §7: a voice agent → 400; the schema of the body does not know the agent in the path"},
-	{Operation: "signTestCall", Status: 403, Message: "", Why: "only this server's own addresses are signed, which the document does not know"},
+	{Operation: "createAPIKey", Status: 400, Message: "expiresAt", Why: "a schema does not know the time"},
+	{Operation: "rotateAPIKey", Status: 400, Message: "expiresAt", Why: "a schema does not know the time"},
+	{Operation: "updateOrganization", Status: 400, Message: "authToken", Why: "the token may be the one that the organization has"},
+	{Operation: "updateOrganization", Status: 403, Message: "may choose at most", Why: "what the operator grants is in the organization, not in the schema"},
+	{Operation: "getAPIKey", Status: 200, Why: "a revoked key stays on record"},
+	{Operation: "signTestCall", Status: 400, Message: "must be a /twilio/ URL", Why: "only this server's own addresses are signed; the document does not know them"},
 }
+
+// outOfReach are operations that need more than the API: signTestCall signs for a call that runs.
+var outOfReach = []string{"signTestCall"}
 
 // TestAnAdversaryFindsNothing gives an adversary that knows only the OpenAPI document a listening server.
 func TestAnAdversaryFindsNothing(t *testing.T) {
@@ -65,7 +73,9 @@ func adversary(t *testing.T, st *store.Store, requests int) {
 	for _, f := range report.Failures {
 		t.Error(f)
 	}
-	if len(report.Unproven) > 0 {
-		t.Errorf("never succeeded: %v", report.Unproven)
+	for _, id := range report.Unproven {
+		if !slices.Contains(outOfReach, id) && requests == opt.Requests {
+			t.Errorf("%s never succeeded: the run proves little about it", id)
+		}
 	}
 }

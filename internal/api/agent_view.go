@@ -13,7 +13,7 @@ import (
 // Agent is an agent on the wire.
 type Agent struct {
 	ID           string      `json:"id" format:"uuid"`
-	Name         string      `json:"name" minLength:"1" maxLength:"255"`
+	Name         string      `json:"name" minLength:"1" maxLength:"255" pattern:"\\S"`
 	Type         string      `json:"type" enum:"voice,chat" doc:"Fixed at creation."`
 	Status       string      `json:"status" enum:"active,inactive,training,deployed" doc:"Only active and deployed agents answer calls and chats."`
 	Model        string      `json:"model" example:"gpt-realtime-2025-08-28"`
@@ -71,7 +71,7 @@ type VoiceConfig struct {
 	Timeout               int     `json:"timeout" minimum:"0" maximum:"3600" default:"30" doc:"Seconds of the caller's silence that end the call; 0 = never."`
 	MaxDuration           int     `json:"maxDuration" minimum:"1" maximum:"14400" default:"1800" doc:"Seconds."`
 	Greeting              string  `json:"greeting" maxLength:"2000" default:"" doc:"Spoken first; empty = the caller speaks first."`
-	Language              *string `json:"language" maxLength:"35" doc:"Hint for transcription, such as en or pt-BR."`
+	Language              *string `json:"language" maxLength:"35" pattern:"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$" doc:"Hint for transcription, such as en or pt-BR."`
 	Transcription         bool    `json:"transcription" default:"true"`
 	Recording             bool    `json:"recording" default:"false"`
 	NoiseReduction        string  `json:"noiseReduction" enum:"off,near_field,far_field" default:"off"`
@@ -87,7 +87,7 @@ type ChatConfig struct {
 	Greeting          string   `json:"greeting" maxLength:"2000" default:""`
 	Placeholder       string   `json:"placeholder" maxLength:"255" default:""`
 	Title             string   `json:"title" maxLength:"255" default:""`
-	Suggestions       []string `json:"suggestions" maxItems:"6" nullable:"false"`
+	Suggestions       []string `json:"suggestions" maxItems:"6" minLength:"1" maxLength:"255" pattern:"\\S" nullable:"false"`
 	AllowedDomains    []string `json:"allowedDomains" maxItems:"100" nullable:"false" doc:"Hosts such as example.com, *.example.com or localhost:3000. Empty = any site."`
 	DailyMessageLimit *int     `json:"dailyMessageLimit" minimum:"0" maximum:"1000000" doc:"Messages per UTC day; null = no limit."`
 }
@@ -110,27 +110,6 @@ func (a *API) agentView(g parley.Agent) Agent {
 	numbers := append([]string{}, g.PhoneNumbers...)
 	v.PhoneNumbers = &numbers
 	return v
-}
-
-// agentBody documents a create or update request, made of the agent's own schema.
-func (a *API) agentBody(create bool) *huma.Schema {
-	shown := a.inline(reflect.TypeFor[Agent]()).Properties
-	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{
-		"name": shown["name"], "type": shown["type"], "status": shown["status"],
-		"model":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(255), Description: "Default: gpt-realtime-2025-08-28 for voice, gpt-4o for chat."},
-		"instructions": shown["instructions"],
-		"config": {AnyOf: []*huma.Schema{
-			a.partial(reflect.TypeFor[VoiceConfig](), "VoiceConfigInput"), a.partial(reflect.TypeFor[ChatConfig](), "ChatConfigInput"),
-		}, Description: "Merged by key: absent keeps, null resets to the default."},
-		"toolIds": {Type: huma.TypeArray, MaxItems: ptr(128), Items: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(100)},
-			Description: "The full set; [] clears it, absent keeps it. Unknown ids are ignored and named in warnings."},
-		"phoneNumbers": {Type: huma.TypeArray, MaxItems: ptr(100), Items: &huma.Schema{Type: huma.TypeString, Pattern: `^\+[1-9][0-9]{1,14}$`},
-			Description: "Voice agents only. The full set; [] releases all, absent keeps them."},
-	}}
-	if create {
-		s.Required = []string{"name", "type"}
-	}
-	return s
 }
 
 // partial registers a config whose keys may all be absent or null.

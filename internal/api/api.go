@@ -45,7 +45,8 @@ type API struct {
 	api huma.API
 	now func() time.Time
 
-	swept atomic.Int64 // when idempotency keys were last swept, in Unix microseconds
+	swept   atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
+	queries map[string]map[string]*huma.Schema // operation id → its query parameters
 }
 
 // New mounts every operation.
@@ -56,6 +57,7 @@ func New(opt Options) *API {
 	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
+	a.readQueries()
 	a.finishDocument()
 	a.mountDocument()
 	return a

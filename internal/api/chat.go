@@ -26,7 +26,7 @@ const (
 
 type chatInput struct {
 	AgentPath
-	Accept string `header:"Accept" doc:"text/event-stream to follow the answer while it is written."`
+	Accept string `header:"Accept" hidden:"true"` // OpenAPI ignores a parameter of this name: the media types of 200 say it
 	jsonBody
 }
 
@@ -56,7 +56,7 @@ var chatOperation = operation{method: http.MethodPost, path: "/api/v1/agents/{ag
 func (a *API) chatOperations() {
 	o := chatOperation
 	o.body = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"message"}, Properties: map[string]*huma.Schema{
-		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage)},
+		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage), Pattern: notBlank},
 		"conversationId": {Type: huma.TypeString, Format: "uuid", Description: "Absent begins a conversation."},
 		"test":           {Type: huma.TypeBoolean, Description: "Works whatever the agent's status, and marks the conversation as a test."},
 	}}

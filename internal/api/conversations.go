@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"parley"
@@ -14,7 +15,7 @@ type ConversationPath struct {
 }
 
 type conversationQuery struct {
-	AgentID       string    `query:"agentId" maxLength:"64" doc:"Only conversations of this agent."`
+	AgentID       string    `query:"agentId" format:"uuid" doc:"Only conversations of this agent."`
 	Type          string    `query:"type" enum:"phone,chat" doc:"Only calls or only chats."`
 	Status        string    `query:"status" enum:"active,completed,failed" doc:"Only conversations of this status."`
 	StartedAfter  time.Time `query:"startedAfter" doc:"RFC 3339; this instant included."`
@@ -60,11 +61,8 @@ func (a *API) conversationOperations() {
 }
 
 func (a *API) listConversations(ctx context.Context, orgID string, in *conversationQuery) (reply[ConversationList], error) {
-	if in.AgentID != "" && !parley.IsID(in.AgentID) {
-		return refuse[ConversationList](parley.Invalid([]parley.FieldError{{Field: "agentId", Message: "must be a UUID."}}))
-	}
 	found, total, err := a.opt.Store.ListConversations(ctx, orgID, parley.ConversationFilter{
-		AgentID: in.AgentID, Channel: parley.Channel(in.Type), Status: parley.ConversationStatus(in.Status),
+		AgentID: strings.ToLower(in.AgentID), Channel: parley.Channel(in.Type), Status: parley.ConversationStatus(in.Status),
 		StartedAfter: in.StartedAfter, StartedBefore: in.StartedBefore, Search: in.Search, Limit: in.Limit, Offset: in.Offset,
 	})
 	if err != nil {

@@ -23,7 +23,9 @@ import (
 const overview = `Agents that answer phone calls and website chats, their conversations, and the keys to them.
 
 Success is ` + "`{\"success\":true,\"data\":…}`" + `; every error is ` + "`{\"success\":false,\"error\":{\"message\",\"code\",\"type\"}}`" + ` with the HTTP status as code.
-Every answer carries X-Request-Id.`
+Every answer carries X-Request-Id.
+
+Unknown members, and unknown or repeated query parameters, are refused with 400. So is the character U+0000 in any text.`
 
 // configuration is huma's, without its documentation pages (they load from a CDN) and its $schema members.
 func configuration(version string) huma.Config {
@@ -71,15 +73,15 @@ var refusalNames = map[int]string{
 
 // refusals are the documented errors of an operation.
 func (a *API) refusals(o operation) map[string]*huma.Response {
-	codes := append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, o.refusals...)
+	codes := append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, o.refusals...)
 	if o.keyed() {
-		codes = append(codes, http.StatusBadRequest, http.StatusUnprocessableEntity)
+		codes = append(codes, http.StatusUnprocessableEntity)
 	}
 	if o.conditional {
-		codes = append(codes, http.StatusBadRequest, http.StatusPreconditionFailed)
+		codes = append(codes, http.StatusPreconditionFailed)
 	}
 	if o.body != nil {
-		codes = append(codes, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		codes = append(codes, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	out := map[string]*huma.Response{}
 	for _, code := range codes {

@@ -10,7 +10,7 @@ import (
 
 // Precondition lets a client say which version of a resource it means to change (RFC 9110, 13.1.1).
 type Precondition struct {
-	IfMatch string `header:"If-Match" maxLength:"1000" doc:"The ETag of the version that you mean to change, or several of them, or *. When the resource has another version by now, nothing is changed and the answer is 412." example:"\"1f\""`
+	IfMatch string `header:"If-Match" maxLength:"1000" pattern:"^\\s*(\\*|(W/)?\"[^\"]*\"(\\s*,\\s*(W/)?\"[^\"]*\")*)\\s*$" doc:"The ETag of the version that you mean to change, or several of them, or *. When the resource has another version by now, nothing is changed and the answer is 412." example:"\"1f\""`
 }
 
 // match returns an error of status 412 unless the header allows to change the version with this tag. Weak tags

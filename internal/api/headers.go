@@ -8,7 +8,7 @@ import (
 
 // documentedHeaders are the headers of answers, by their names in the document's components.
 var documentedHeaders = map[string]*huma.Header{
-	"RequestId":  {Description: "The request's id. Quote it when you ask for help.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}},
+	"RequestId":  {Description: "The request's id. Quote it when you ask for help.", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}},
 	"ETag":       {Description: "The version of the resource, for If-Match.", Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^"[^"]+"$`}},
 	"Replayed":   {Description: "true: the answer is that of an earlier request with the same Idempotency-Key. Absent otherwise.", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}},
 	"RetryAfter": {Description: "Seconds after which the request may be sent again.", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: ptr(1.0)}},

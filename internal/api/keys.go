@@ -61,7 +61,6 @@ func (a *API) keyOperations() {
 	create.status, create.secret, create.body = http.StatusCreated, true, keyBody(true)
 	create.example = map[string]any{"name": "Website", "description": "The chat on our home page", "scopes": []string{parley.ScopeChat}}
 	list := op(http.MethodGet, path, "listAPIKeys", "List API keys")
-	list.refusals = []int{400}
 	get := op(http.MethodGet, one, "getAPIKey", "Get an API key")
 	get.refusals = []int{404}
 	update := op(http.MethodPatch, one, "updateAPIKey", "Rename or describe an API key")
@@ -154,6 +153,9 @@ func (a *API) updateKey(_ context.Context, orgID string, in *keyChange) (effect[
 	if err := notFoundID(in.KeyID, "API key"); err != nil {
 		return nil, err
 	}
+	if _, err := in.fields(); err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedKey], error) {
 		fields, err := in.fields()
 		if err != nil {
@@ -176,6 +178,9 @@ func (a *API) updateKey(_ context.Context, orgID string, in *keyChange) (effect[
 // rotateKey makes the new key and sets the end of the old one, together.
 func (a *API) rotateKey(ctx context.Context, orgID string, in *keyChange) (effect[NewKey], error) {
 	if err := notFoundID(in.KeyID, "API key"); err != nil {
+		return nil, err
+	}
+	if _, err := in.fields(); err != nil {
 		return nil, err
 	}
 	who := auth.Principal(ctx)

@@ -19,9 +19,6 @@ import (
 // maxBody bounds a request body: 1 MiB. huma refuses a body that reaches its limit, hence the one.
 const maxBody = 1<<20 + 1
 
-// notBlank is the pattern of texts that must say something.
-const notBlank = `\S`
-
 // scopeAny is for operations that any live key may ask for.
 const scopeAny = "any"
 
@@ -36,7 +33,7 @@ type operation struct {
 	status       int          // of success; 0 = 200
 	body         *huma.Schema // of the request; nil = none
 	example      any          // of the request
-	refusals     []int        // statuses beside 401, 403, 429 and 500
+	refusals     []int        // statuses beside 400, 401, 403, 429 and 500
 	repeatable   bool         // a POST that may be repeated as it is: takes no Idempotency-Key
 	etag         bool         // a success names the version of the resource
 	conditional  bool         // takes If-Match (Precondition)
@@ -163,7 +160,7 @@ func (a *API) describe(o operation) huma.Operation {
 		Summary: o.summary, Description: strings.TrimSpace(o.description + "\n\n" + scopeNote(o.scope)),
 		DefaultStatus: o.status, MaxBodyBytes: maxBody, SkipValidateBody: true, // bodies are decoded by parley.Input
 		Responses:   a.refusals(o),
-		Middlewares: huma.Middlewares{a.authenticate(o.scope)},
+		Middlewares: huma.Middlewares{a.authenticate(o.scope), a.strictQuery(o.id)},
 	}
 	if o.keyed() {
 		op.Parameters = append(op.Parameters, idempotencyParameter)
@@ -210,12 +207,16 @@ func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) 
 	}
 }
 
-// requireJSON refuses bodies that say they are something else.
+// requireJSON refuses bodies that say they are something else, or too large, before any of it is read.
 func (a *API) requireJSON(ctx huma.Context, next func(huma.Context)) {
+	if r, _ := unwrap(ctx); r.ContentLength >= maxBody {
+		a.writeError(ctx, tooLarge())
+		return
+	}
 	media, _, _ := strings.Cut(strings.ToLower(ctx.Header("Content-Type")), ";")
 	media = strings.TrimSpace(media)
 	isJSON := media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
-	if media != "" && !isJSON {
+	if ctx.Header("Content-Type") != "" && !isJSON {
 		a.writeError(ctx, respond.WithStatus(
 			parley.Errorf(parley.CodeInvalid, "The body must be JSON. Send it with Content-Type: application/json."), http.StatusUnsupportedMediaType))
 		return
@@ -234,13 +235,19 @@ func (a *API) writeError(ctx huma.Context, err error) {
 	respond.Error(w, r.WithContext(ctx.Context()), a.opt.Logger, err)
 }
 
+func tooLarge() error {
+	return respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body is larger than 1 MiB. Send less."), http.StatusRequestEntityTooLarge)
+}
+
 // humaProblem turns huma's own refusals (parameters, body size, time-outs) into the envelope.
 func humaProblem(ctx context.Context, status int, message string, errs []error) *respond.Problem {
 	switch {
 	case status == http.StatusRequestEntityTooLarge:
-		return respond.NewProblem(ctx, respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body is larger than 1 MiB. Send less."), status))
+		return respond.NewProblem(ctx, tooLarge())
 	case status == http.StatusRequestTimeout:
 		return respond.NewProblem(ctx, respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body did not arrive in time."), status))
+	case message == "cannot read request body": // the client broke it off, or its chunks are garbled
+		return respond.NewProblem(ctx, parley.Errorf(parley.CodeInvalid, "The body did not arrive whole."))
 	case status >= http.StatusInternalServerError:
 		return respond.NewProblem(ctx, errors.Join(errs...))
 	}
@@ -275,6 +282,7 @@ var humaWords = []struct{ theirs, ours string }{
 	{"expected number >= ", "must be at least "},
 	{"expected number <= ", "must be at most "},
 	{"expected length <= ", "must have at most this many characters: "},
+	{"expected string to be RFC 4122 uuid", "must be a UUID"},
 	{"invalid integer", "must be a whole number"},
 	{"invalid boolean", "must be true or false"},
 	{"invalid date/time", "must be a time such as 2026-01-31T09:00:00Z"},

@@ -61,7 +61,7 @@ func (a *API) organizationOperations() {
 	body := object("", map[string]*huma.Schema{
 		"name": {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(parley.MaxOrganizationName), Pattern: notBlank, Description: "Unique on this server."},
 		"limits": object("Limits that the organization sets itself.", map[string]*huma.Schema{
-			"requestsPerMinute": {Type: huma.TypeInteger, Minimum: ptr(1.0), Nullable: true, Description: "At most limits.maxRequestsPerMinute; null resets it to that."},
+			"requestsPerMinute": {Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(float64(parley.MaxRequestsPerMinute)), Nullable: true, Description: "At most limits.maxRequestsPerMinute; null resets it to that."},
 		}),
 		"openai": object("Write-only; kept sealed.", map[string]*huma.Schema{"apiKey": nullable("Used in place of the server's key. Null removes it.")}),
 		"twilio": object("Write-only; kept sealed. An account SID needs its auth token.", map[string]*huma.Schema{
@@ -83,6 +83,9 @@ func (a *API) getOrganization(ctx context.Context, orgID string, _ *struct{}) (r
 }
 
 func (a *API) updateOrganization(_ context.Context, orgID string, in *jsonBody) (effect[UpdatedOrganization], error) {
+	if _, err := in.fields(); err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedOrganization], error) {
 		fields, err := in.fields()
 		if err != nil {

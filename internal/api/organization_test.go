@@ -90,7 +90,7 @@ func TestGrantedLimit(t *testing.T) {
 	}
 	grant(5000)
 	for _, c := range []struct{ body, want string }{
-		{"", "200 5000 5000"}, {`{"limits":{"requestsPerMinute":4000}}`, "200 4000 5000"}, {`{"limits":{"requestsPerMinute":5001}}`, "400 <nil> <nil>"},
+		{"", "200 5000 5000"}, {`{"limits":{"requestsPerMinute":4000}}`, "200 4000 5000"}, {`{"limits":{"requestsPerMinute":5001}}`, "403 <nil> <nil>"},
 	} {
 		if got := limits(c.body); got != c.want {
 			t.Errorf("%s: %s, want %s", c.body, got, c.want)

@@ -37,16 +37,17 @@ const (
 
 func (a *API) testCallOperations() {
 	text := func(limit int, doc string) *huma.Schema {
-		return &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(limit), Description: doc}
+		return &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(limit), Pattern: notBlank, Description: doc}
 	}
 	create := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{
 		"agentId": {Type: huma.TypeString, Format: "uuid", Description: "Call this agent directly."},
 		"to":      text(maxAddress, "Or dial this number of the organization, in E.164."),
-	}}
+	}, OneOf: []*huma.Schema{{Required: []string{"agentId"}}, {Required: []string{"to"}}}}
 	sign := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"url", "form"}, Properties: map[string]*huma.Schema{
 		"url":  text(maxURL, "An address of this server under its public URL."),
-		"form": {Type: huma.TypeObject, AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
+		"form": {Type: huma.TypeObject, MaxProperties: ptr(maxFormFields), AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
 	}}
+	sign.Properties["url"].Format, sign.Properties["url"].Pattern = "uri", "^https?://[^/?#]"
 	const path = "/api/v1/test-calls"
 	write(a, operation{method: http.MethodPost, path: path, id: "createTestCall", tag: "Test calls", scope: parley.ScopeCalls, status: http.StatusCreated,
 		summary: "Sign the first request of a test call", description: "Give either `agentId` or `to`.", body: create, refusals: []int{404, 409, 503}}, a.createTestCall)
@@ -98,7 +99,7 @@ func (a *API) signTestCall(ctx context.Context, orgID string, in *testCallSign) 
 	fields.Required("form")
 	fields.Text("url", &address, 1, maxURL)
 	fields.TextMap("form", &form, maxFormFields)
-	if u, err := url.Parse(address); err != nil || fields.Has("url") && u.Host == "" {
+	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		fields.Fail("url", "must be an absolute address.")
 	}
 	if err := fields.Done(); err != nil {

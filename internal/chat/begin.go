@@ -88,7 +88,7 @@ func (s *Service) begin(ctx context.Context, orgID string, req Request) (*turn, 
 
 func checkMessage(text string) error {
 	switch n := utf8.RuneCountInString(text); {
-	case strings.TrimSpace(text) == "":
+	case parley.IsBlank(text):
 		return parley.Invalid([]parley.FieldError{{Field: "message", Message: "must not be empty"}})
 	case n > MaxMessage:
 		return parley.Invalid([]parley.FieldError{{Field: "message", Message: fmt.Sprintf("must have at most %d characters, has %d", MaxMessage, n)}})

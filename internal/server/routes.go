@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 
@@ -45,13 +46,15 @@ func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
-		if pattern != "" && clean(r.URL.Path) {
+		if pattern != "" && exact(r.URL, pattern) {
 			setRoute(r.Context(), pattern)
 			mux.ServeHTTP(w, r)
 			return
 		}
 		var verdict capture
-		h.ServeHTTP(&verdict, r)
+		if pattern == "" { // h is the mux's own refusal, never an operation
+			h.ServeHTTP(&verdict, r)
+		}
 		if verdict.status == http.StatusMethodNotAllowed {
 			allow := verdict.Header().Get("Allow")
 			w.Header().Set("Allow", allow)
@@ -63,10 +66,12 @@ func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
 	})
 }
 
-// clean reports whether http.ServeMux takes a path as it is. It would redirect others ("//", ".."), which
-// makes a POST with an empty id end up at another route.
-func clean(p string) bool {
-	return path.Clean(p) == strings.TrimSuffix(p, "/") || p == "/"
+// exact reports whether http.ServeMux takes a path as it is. It would redirect others ("//", "..", a tree
+// without its final slash), which makes a POST with an empty id end up at another route.
+func exact(u *url.URL, pattern string) bool {
+	p := u.EscapedPath()
+	c := path.Clean(p)
+	return !strings.HasSuffix(pattern, u.Path+"/") && (c == p || c != "/" && c+"/" == p)
 }
 
 // capture keeps what http.ServeMux would have answered.

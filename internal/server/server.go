@@ -1,6 +1,11 @@
 // Package server owns the HTTP listener: the route table, the middleware around it, the probes and the
 // orderly end.
 //
+// Every error under /api/ has the envelope, but for requests that net/http refuses before any handler: a
+// malformed request line or header (400), an unknown expectation (417), headers above 64 KiB (431), an unknown
+// transfer coding (501), another HTTP version (505) are plain text, and headers that do not come in time get
+// nothing or a plain 400. It has no hook for them.
+//
 // It holds no business rule and no SQL. What a route does is in the package that it is mounted from.
 package server
 

@@ -97,7 +97,7 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		rnd: rand.New(rand.NewPCG(opt.Seed, 0)), found: map[string]int{}, locked: map[string]string{},
 		report: Report{Answers: map[string]map[int]int{}, Excused: map[string]int{}}}
 	c.pool = newPool(doc.ops, c.rnd)
-	c.gen = &generator{d: doc, rnd: c.rnd, id: c.pool.named}
+	c.gen = &generator{d: doc, rnd: c.rnd, id: c.pool.named, old: c.pool.text}
 	for c.report.Requests < opt.Requests && len(c.report.Failures) < maxFailures {
 		if err := c.round(ctx); err != nil {
 			return c.report, err
@@ -155,7 +155,7 @@ func (c *checker) try(ctx context.Context, e *exchange) error {
 	if c.report.Answers[id] == nil {
 		c.report.Answers[id] = map[int]int{}
 	}
-	if e.want != notAllowed {
+	if e.op == nil || e.method == e.op.method {
 		c.report.Answers[id][e.status]++
 	}
 	problems := c.judge(e)

@@ -15,7 +15,7 @@ import (
 // node is one object of the document.
 type node = map[string]any
 
-const resource = "openapi.json" // the document's name for the schema compiler
+const resource = "http://document/openapi.json" // the document's name for the schema compiler
 
 // document is an OpenAPI document, ready to be asked. Not safe for concurrent use.
 type document struct {

@@ -187,7 +187,10 @@ func (g *generator) spoiledQuery(s node) string {
 	}
 	switch g.typeOf(s) {
 	case "integer":
-		lo, hi := bounds(s, -1<<53, 1<<53)
+		lo, hi := bounds(s, -1<<63, 1<<63-1) // int64, as it says
+		if s["maximum"] == nil {
+			hi = 1 << 63
+		}
 		return pick(g, []string{"", "x", "%2B5", "5.0", "5.5", "5e0", "0x5", "1_0", "%205", "5%20", "%D9%A5", "true", "99999999999999999999", "-99999999999999999999",
 			"9223372036854775808", strconv.FormatFloat(lo-1, 'f', 0, 64), strconv.FormatFloat(hi+1, 'f', 0, 64), "null", "[5]", "--5", "05"})
 	case "boolean":

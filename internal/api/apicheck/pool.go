@@ -2,8 +2,6 @@ package apicheck
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -31,12 +29,13 @@ type pool struct {
 	names map[string]string   // path parameter → path of its collection
 	live  map[string][]*thing // collection → things
 	gone  map[string][]*thing // deleted
+	seen  map[string]string   // member of a created thing → its last text, such as an address to use later
 }
 
 const maxThings = 200 // of a collection; older ones are forgotten
 
 func newPool(ops []*operation, rnd *rand.Rand) *pool {
-	p := &pool{rnd: rnd, items: map[string]string{}, names: map[string]string{}, live: map[string][]*thing{}, gone: map[string][]*thing{}}
+	p := &pool{rnd: rnd, items: map[string]string{}, names: map[string]string{}, live: map[string][]*thing{}, gone: map[string][]*thing{}, seen: map[string]string{}}
 	for _, op := range ops {
 		for _, at := range template.FindAllStringIndex(op.path, -1) {
 			collection := strings.TrimSuffix(op.path[:at[0]], "/")
@@ -55,6 +54,9 @@ func (p *pool) named(name string) (string, bool) {
 	}
 	return things[p.rnd.IntN(len(things))].id, true
 }
+
+// text is what a member of this name said in an answer.
+func (p *pool) text(name string) (string, bool) { s, ok := p.seen[name]; return s, ok }
 
 // path fills an operation's path, mostly with things that exist, and says what kind of thing the last is.
 func (p *pool) path(op *operation) (string, map[string]string) {
@@ -136,6 +138,9 @@ func (p *pool) add(collection string, data node, own bool) {
 	for name, v := range data {
 		if s, ok := v.(string); ok {
 			t.kind[name] = s
+			if own && name != "id" {
+				p.seen[name] = s
+			}
 		}
 	}
 	p.live[collection] = keep(append(p.live[collection], t))
@@ -154,62 +159,6 @@ func (p *pool) move(from, to map[string][]*thing, path string) {
 
 func keep(things []*thing) []*thing {
 	return things[max(0, len(things)-maxThings):]
-}
-
-// life creates a resource and follows it: read, changed, deleted, gone, restored, as far as the document has
-// such operations.
-func (c *checker) life(ctx context.Context, create *operation) error {
-	born, err := c.plain(create)
-	if err != nil {
-		return err
-	}
-	if err := c.try(ctx, born); err != nil || born.status != http.StatusCreated {
-		return err
-	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(born.answer))
-	id := text(object(object(value)["data"])["id"])
-	if err != nil || id == "" || c.pool.items[create.path] == "" {
-		return nil //nolint:nilerr // an answer that is no JSON was reported by try
-	}
-	item := c.pool.items[create.path]
-	kind := map[string]string{"type": text(object(object(value)["data"])["type"])}
-	steps := []struct {
-		method, suffix string
-		status         int
-	}{{"GET", "", 200}, {"PATCH", "", 200}, {"DELETE", "", 200}, {"GET", "", 404}, {"DELETE", "", 404}, {"PATCH", "", 404}, {"POST", "/restore", 200}, {"GET", "", 200}}
-	for _, s := range steps {
-		op := c.find(s.method, item+s.suffix)
-		if op == nil || s.status == 404 && c.find("GET", item) == nil {
-			continue
-		}
-		e := &exchange{op: op, want: accepted, note: fmt.Sprintf("after %s, %d expected", create.id, s.status), method: s.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
-		e.target = template.ReplaceAllLiteralString(item, id) + s.suffix
-		if op.body != nil {
-			if err := c.fill(e, kind); err != nil {
-				return err
-			}
-		}
-		if err := c.try(ctx, e); err != nil {
-			return err
-		}
-		if e.status != s.status && !(e.status == http.StatusConflict && op.body != nil) {
-			c.fail(ctx, e, fmt.Sprintf("%s was answered %d", e.note, e.status))
-			return nil
-		}
-		if e.method != http.MethodDelete && e.status == 200 && !strings.Contains(string(e.answer), id) {
-			c.fail(ctx, e, "the answer is about something else")
-		}
-	}
-	return nil
-}
-
-func (c *checker) find(method, path string) *operation {
-	for _, op := range c.doc.ops {
-		if op.method == method && op.path == path {
-			return op
-		}
-	}
-	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,9 +1,11 @@
 package apicheck
 
 import (
+	"fmt"
 	"math"
 	"regexp/syntax"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -13,6 +15,9 @@ var odd = []rune("\t\n\r \"'\\/<>&%;{}$`#?\u0001\u001b\u007f\u0085\u00a0éß\u01
 
 // text makes a string of a string's schema.
 func (g *generator) text(s node, name string) string {
+	if old, ok := g.old(name); ok && g.chance(10) {
+		return old
+	}
 	switch text(s["format"]) {
 	case "uuid":
 		if id, ok := g.id(name); ok && g.chance(80) {
@@ -141,4 +146,28 @@ func (g *generator) ofClass(pairs []rune) rune {
 	}
 	i := g.rnd.IntN(len(pairs)/2) * 2
 	return max(pairs[i], 1)
+}
+
+func (g *generator) uuid() string {
+	return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", g.rnd.Uint32(), g.rnd.IntN(1<<16), g.rnd.IntN(1<<12), g.rnd.IntN(1<<12), g.rnd.Int64N(1<<48))
+}
+
+// instant is any time that RFC 3339 can write, the ends of its calendar included.
+func (g *generator) instant() string {
+	switch g.rnd.IntN(8) {
+	case 0:
+		return pick(g, []string{"0000-01-01T00:00:00Z", "0000-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999999999Z",
+			"9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", "2024-02-29T12:00:00+05:30", "2000-01-01T00:00:00-00:00"})
+	case 1:
+		return time.Unix(g.rnd.Int64N(4e9), g.rnd.Int64N(1e9)).UTC().Format(time.RFC3339Nano)
+	}
+	return time.Now().Add(time.Duration(g.rnd.Int64N(int64(48*time.Hour))) - 24*time.Hour).UTC().Format(time.RFC3339)
+}
+
+func (g *generator) word() string {
+	var b strings.Builder
+	for range 1 + g.rnd.IntN(10) {
+		b.WriteByte(byte('a' + g.rnd.IntN(26)))
+	}
+	return b.String()
 }
