@@ -7,16 +7,16 @@ import (
 
 // APIKey is what is stored about a key. The key itself is shown once at creation; only its SHA-256 is kept.
 type APIKey struct {
-	ID         string     `json:"id"`
+	ID         string     `json:"id" format:"uuid"`
 	OrgID      string     `json:"-"`
-	Name       string     `json:"name"`
-	Prefix     string     `json:"prefix"` // the first characters, for people to recognize it
-	Last4      string     `json:"last4"`
-	Scopes     []string   `json:"scopes"`
+	Name       string     `json:"name" doc:"For people, to recognize it."`
+	Prefix     string     `json:"prefix" doc:"How the key begins."`
+	Last4      string     `json:"last4" doc:"How the key ends."`
+	Scopes     []string   `json:"scopes" nullable:"false" doc:"What it may do; * is everything."`
 	CreatedAt  time.Time  `json:"createdAt"`
-	ExpiresAt  *time.Time `json:"expiresAt"`
-	RevokedAt  *time.Time `json:"revokedAt"`
-	LastUsedAt *time.Time `json:"lastUsedAt"`
+	ExpiresAt  *time.Time `json:"expiresAt" doc:"Null = no end."`
+	RevokedAt  *time.Time `json:"revokedAt" doc:"Null = not revoked."`
+	LastUsedAt *time.Time `json:"lastUsedAt" doc:"To the minute; null = never."`
 }
 
 // Live reports whether the key authenticates at now.

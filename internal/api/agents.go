@@ -10,10 +10,10 @@ import (
 
 // Pagination says where a page stands in its list.
 type Pagination struct {
-	Limit   int  `json:"limit"`
-	Offset  int  `json:"offset"`
-	Total   int  `json:"total" doc:"Exact."`
-	HasMore bool `json:"hasMore"`
+	Limit   int  `json:"limit" doc:"As asked for." example:"50"`
+	Offset  int  `json:"offset" doc:"As asked for."`
+	Total   int  `json:"total" doc:"How many match in all; exact." example:"1"`
+	HasMore bool `json:"hasMore" doc:"There is another page after this one."`
 }
 
 func page(limit, offset, shown, total int) Pagination {
@@ -43,14 +43,14 @@ type agentQuery struct {
 
 // AgentList is a page of agents.
 type AgentList struct {
-	Agents     []Agent    `json:"agents" nullable:"false"`
+	Agents     []Agent    `json:"agents" nullable:"false" doc:"The page."`
 	Pagination Pagination `json:"pagination"`
 }
 
 // Deleted confirms a deletion.
 type Deleted struct {
 	ID      string `json:"id" format:"uuid"`
-	Deleted bool   `json:"deleted" enum:"true"`
+	Deleted bool   `json:"deleted" enum:"true" doc:"Always true."`
 }
 
 func (a *API) agentOperations() {
@@ -60,11 +60,11 @@ func (a *API) agentOperations() {
 	route(a, operation{method: http.MethodGet, path: path, id: "listAgents", tag: "Agents", scope: parley.ScopeAgentsRead,
 		summary: "List agents", refusals: []int{400}}, a.listAgents)
 	route(a, operation{method: http.MethodPost, path: path, id: "createAgent", tag: "Agents", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
-		summary: "Create an agent", body: a.agentBody(true), example: example, refusals: []int{409}}, a.createAgent)
+		summary: "Create an agent", body: a.newAgent(), example: example, refusals: []int{409}}, a.createAgent)
 	route(a, operation{method: http.MethodGet, path: one, id: "getAgent", tag: "Agents", scope: parley.ScopeAgentsRead,
 		summary: "Get an agent", refusals: []int{404}}, a.getAgent)
 	route(a, operation{method: http.MethodPatch, path: one, id: "updateAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
-		summary: "Update an agent", description: "Absent members keep their value.", body: a.agentBody(false),
+		summary: "Update an agent", description: "Absent members keep their value.", body: a.agentChange(),
 		example: map[string]any{"status": "inactive", "config": map[string]any{"speed": 1.2, "greeting": nil}}, refusals: []int{404, 409}}, a.updateAgent)
 	route(a, operation{method: http.MethodDelete, path: one, id: "deleteAgent", tag: "Agents", scope: parley.ScopeAgentsWrite,
 		summary: "Delete an agent", description: "It leaves lists and releases its numbers; its conversations stay readable.", refusals: []int{404}}, a.deleteAgent)

@@ -49,7 +49,9 @@ func New(opt Options) *API {
 	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
+	a.refineSchemas()
 	a.finishDocument()
+	a.addExamples()
 	a.mountDocument()
 	return a
 }
