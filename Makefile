@@ -42,6 +42,9 @@ test: unit race ## all tests: both databases, the race detector on the concurren
 unit:
 	go test ./...
 
+client-test: ## a generated TypeScript client against a started server (a part of unit)
+	go test ./internal/api -run '^TestGeneratedClient$$' -count=1 -v
+
 race:
 	go test -race $(CONCURRENT)
 

@@ -23,8 +23,8 @@ const (
 
 // FieldError names one wrong input. Field is a path such as "config.speed"; Message says what to do.
 type FieldError struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
+	Field   string `json:"field" doc:"The member or parameter, such as config.speed." example:"config.speed"`
+	Message string `json:"message" doc:"What is wrong with it." example:"must be between 0.5 and 2."`
 }
 
 // Error is an error whose Message is safe and useful to show to the client. Cause, if any, is only logged.

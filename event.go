@@ -8,10 +8,10 @@ import (
 // Event is one entry of a conversation's log. Seq starts at 1 and increases by one; At is UTC with
 // microseconds; Data is a JSON object whose shape is the type named after the event type below.
 type Event struct {
-	Seq  int64           `json:"seq"`
-	Type string          `json:"type"`
-	At   time.Time       `json:"at"`
-	Data json.RawMessage `json:"data"`
+	Seq  int64           `json:"seq" doc:"The place in the log, from 1." example:"1"`
+	Type string          `json:"type" doc:"What happened; new types may be added." example:"message.user"`
+	At   time.Time       `json:"at" doc:"When it happened."`
+	Data json.RawMessage `json:"data" doc:"What belongs to this type of event."`
 }
 
 // NewEvent marshals data into an event without a sequence number, which the log assigns. data must be one

@@ -18,30 +18,30 @@ type Summary struct {
 
 // Latency summarizes the response times of a conversation's turns, in milliseconds.
 type Latency struct {
-	Turns int   `json:"turns"`
-	P50Ms int64 `json:"p50Ms"`
-	P95Ms int64 `json:"p95Ms"`
-	MaxMs int64 `json:"maxMs"`
+	Turns int   `json:"turns" doc:"Answered turns." example:"4"`
+	P50Ms int64 `json:"p50Ms" doc:"Half of the turns were answered within this time." example:"640"`
+	P95Ms int64 `json:"p95Ms" doc:"95 % of the turns were answered within this time." example:"910"`
+	MaxMs int64 `json:"maxMs" doc:"The slowest answer." example:"910"`
 }
 
 // Message is one line of the transcript, in the order of the conversation.
 type Message struct {
-	Role        string    `json:"role"` // user, assistant, tool
-	Text        string    `json:"text"` // all that was generated or said
-	At          time.Time `json:"at"`
-	Interrupted bool      `json:"interrupted"`
-	HeardText   *string   `json:"heardText"` // spoken messages: what the caller heard; null if not (yet) known
+	Role        string    `json:"role" enum:"user,assistant,tool" doc:"Who spoke; tool is the result of a tool call."`
+	Text        string    `json:"text" doc:"All that was generated or said." example:"What are your opening hours?"`
+	At          time.Time `json:"at" doc:"When it began."`
+	Interrupted bool      `json:"interrupted" doc:"The other side cut it off."`
+	HeardText   *string   `json:"heardText" doc:"Spoken answers: what the caller heard of it; null when that is not known."`
 }
 
 // ToolCall is one run of a tool.
 type ToolCall struct {
-	ID        string          `json:"id"`
-	Name      string          `json:"name"`
-	Arguments json.RawMessage `json:"arguments"`
-	Result    *string         `json:"result"`  // null while running, or when the outcome is unknown
-	Outcome   string          `json:"outcome"` // "" while running
-	Ms        int64           `json:"durationMs"`
-	At        time.Time       `json:"at"`
+	ID        string          `json:"id" example:"call_7Hq2"`
+	Name      string          `json:"name" doc:"The tool, as the model calls it." example:"current_time"`
+	Arguments json.RawMessage `json:"arguments" doc:"What the model gave: an object, or a string when it was not JSON." example:"{\"timezone\":\"Europe/Helsinki\"}"`
+	Result    *string         `json:"result" doc:"What the model was told; null while it runs, or when that is not known." example:"12:30"`
+	Outcome   string          `json:"outcome" doc:"How it ended: ok, error, timeout, unknown_tool or invalid_arguments; empty while it runs." example:"ok"`
+	Ms        int64           `json:"durationMs" doc:"How long it ran." example:"12"`
+	At        time.Time       `json:"at" doc:"When it began."`
 }
 
 // Record is everything that is read from a conversation's log.

@@ -2,17 +2,17 @@ package parley
 
 // Usage counts what a model billed. Cached counts are subsets of the input counts.
 type Usage struct {
-	InputTextTokens      int64   `json:"inputTextTokens"`
-	InputAudioTokens     int64   `json:"inputAudioTokens"`
-	CachedTextTokens     int64   `json:"cachedTextTokens"`
-	CachedAudioTokens    int64   `json:"cachedAudioTokens"`
-	OutputTextTokens     int64   `json:"outputTextTokens"`
-	OutputAudioTokens    int64   `json:"outputAudioTokens"`
-	TranscriptionTokens  int64   `json:"transcriptionTokens"`
-	TranscriptionSeconds float64 `json:"transcriptionSeconds"`
-	InputTokens          int64   `json:"inputTokens"`  // all input tokens, as the provider totals them
-	OutputTokens         int64   `json:"outputTokens"` // all output tokens
-	TotalTokens          int64   `json:"totalTokens"`
+	InputTextTokens      int64   `json:"inputTextTokens" doc:"Text that the model read." example:"412"`
+	InputAudioTokens     int64   `json:"inputAudioTokens" doc:"Sound that the model heard."`
+	CachedTextTokens     int64   `json:"cachedTextTokens" doc:"The part of inputTextTokens that was billed as cached."`
+	CachedAudioTokens    int64   `json:"cachedAudioTokens" doc:"The part of inputAudioTokens that was billed as cached."`
+	OutputTextTokens     int64   `json:"outputTextTokens" doc:"Text that the model wrote." example:"58"`
+	OutputAudioTokens    int64   `json:"outputAudioTokens" doc:"Sound that the model made."`
+	TranscriptionTokens  int64   `json:"transcriptionTokens" doc:"Tokens of the transcription of what people said."`
+	TranscriptionSeconds float64 `json:"transcriptionSeconds" doc:"Seconds of sound that were transcribed, where the provider bills by time."`
+	InputTokens          int64   `json:"inputTokens" doc:"All input tokens, as the provider totals them." example:"412"`
+	OutputTokens         int64   `json:"outputTokens" doc:"All output tokens." example:"58"`
+	TotalTokens          int64   `json:"totalTokens" doc:"Input and output." example:"470"`
 }
 
 // Add returns the member-wise sum.

@@ -11,10 +11,10 @@ import (
 
 // Pagination says where a page stands in its list.
 type Pagination struct {
-	Limit   int  `json:"limit"`
-	Offset  int  `json:"offset"`
-	Total   int  `json:"total" doc:"Exact."`
-	HasMore bool `json:"hasMore"`
+	Limit   int  `json:"limit" doc:"As asked for." example:"50"`
+	Offset  int  `json:"offset" doc:"As asked for."`
+	Total   int  `json:"total" doc:"How many match in all; exact." example:"1"`
+	HasMore bool `json:"hasMore" doc:"There is another page after this one."`
 }
 
 func page(limit, offset, shown, total int) Pagination {
@@ -50,14 +50,14 @@ type agentQuery struct {
 
 // AgentList is a page of agents.
 type AgentList struct {
-	Agents     []Agent    `json:"agents" nullable:"false"`
+	Agents     []Agent    `json:"agents" nullable:"false" doc:"The page."`
 	Pagination Pagination `json:"pagination"`
 }
 
 // Deleted confirms a deletion.
 type Deleted struct {
 	ID      string `json:"id" format:"uuid"`
-	Deleted bool   `json:"deleted" enum:"true"`
+	Deleted bool   `json:"deleted" enum:"true" doc:"Always true."`
 }
 
 func (a *API) agentOperations() {

@@ -58,7 +58,9 @@ func New(opt Options) *API {
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
 	a.readQueries()
+	a.refineSchemas()
 	a.finishDocument()
+	a.addExamples()
 	a.mountDocument()
 	return a
 }

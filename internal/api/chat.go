@@ -30,19 +30,37 @@ type chatInput struct {
 	jsonBody
 }
 
+const exampleStream = `id: 0
+event: run.started
+data: {"conversationId":"01a20b45-322f-7c1e-8f20-93d0c2b8a7e4","runId":"01a20b45-322f-7d52-a1b6-0f4f6c7d8e9a"}
+
+id: 1
+event: message.delta
+data: {"text":"It is half past twelve "}
+
+id: 2
+event: message.completed
+data: {"messageId":"01a20b45-322f-7e10-9c3d-5b6a7f8091a2","text":"It is half past twelve in Helsinki."}
+
+id: 3
+event: run.completed
+data: {"status":"completed"}
+
+`
+
 // ChatAnswer is the answer to a message.
 type ChatAnswer struct {
-	ConversationID string            `json:"conversationId" format:"uuid"`
-	RunID          string            `json:"runId" format:"uuid"`
+	ConversationID string            `json:"conversationId" format:"uuid" doc:"Send it with the next message."`
+	RunID          string            `json:"runId" format:"uuid" doc:"This turn."`
 	Message        ChatMessage       `json:"message"`
-	ToolCalls      []parley.ToolCall `json:"toolCalls" nullable:"false"`
+	ToolCalls      []parley.ToolCall `json:"toolCalls" nullable:"false" doc:"The tools that were used for the answer."`
 	Usage          parley.Usage      `json:"usage"`
 }
 
 // ChatMessage is what the agent said.
 type ChatMessage struct {
-	Role string `json:"role" enum:"assistant"`
-	Text string `json:"text"`
+	Role string `json:"role" enum:"assistant" doc:"Always the assistant."`
+	Text string `json:"text" doc:"The answer." example:"It is half past twelve in Helsinki."`
 }
 
 // chatOperation answers JSON or a stream.
@@ -56,14 +74,14 @@ var chatOperation = operation{method: http.MethodPost, path: "/api/v1/agents/{ag
 func (a *API) chatOperations() {
 	o := chatOperation
 	o.body = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"message"}, Properties: map[string]*huma.Schema{
-		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage), Pattern: notBlank},
+		"message":        {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(chat.MaxMessage), Pattern: notBlank, Description: "What the visitor says."},
 		"conversationId": {Type: huma.TypeString, Format: "uuid", Description: "Absent begins a conversation."},
 		"test":           {Type: huma.TypeBoolean, Description: "Works whatever the agent's status, and marks the conversation as a test."},
 	}}
 	op := a.describe(o)
 	op.Responses["200"] = &huma.Response{Description: "OK", Headers: headerRefs(o.headers()...), Content: map[string]*huma.MediaType{
 		"application/json":  {Schema: a.schemaOf(reflect.TypeFor[success[ChatAnswer]]())},
-		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Server-sent events with id, event and JSON data."}},
+		"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString, Description: "Server-sent events with id, event and JSON data."}, Example: exampleStream},
 	}}
 	huma.Register(a.api, op, a.chat)
 	documentBody(op, o)

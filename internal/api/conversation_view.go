@@ -12,30 +12,30 @@ import (
 type Conversation struct {
 	ID           string          `json:"id" format:"uuid"`
 	AgentID      string          `json:"agentId" format:"uuid"`
-	AgentName    string          `json:"agentName" doc:"As it was when the conversation began."`
-	Type         string          `json:"type" enum:"phone,chat"`
-	Status       string          `json:"status" enum:"active,completed,failed"`
-	Direction    string          `json:"direction" doc:"inbound or outbound."`
-	From         string          `json:"from"`
-	To           string          `json:"to"`
-	StartedAt    time.Time       `json:"startedAt"`
-	EndedAt      *time.Time      `json:"endedAt"`
-	Duration     *int64          `json:"duration" doc:"Seconds; null while active."`
-	EndReason    *string         `json:"endReason" doc:"Null while active."`
+	AgentName    string          `json:"agentName" doc:"As it was when the conversation began." example:"Customer Support Agent"`
+	Type         string          `json:"type" enum:"phone,chat" doc:"A call or a chat."`
+	Status       string          `json:"status" enum:"active,completed,failed" doc:"Failed when something other than the two sides ended it." example:"completed"`
+	Direction    string          `json:"direction" enum:"inbound,outbound" doc:"Who began it: the other side, or this server."`
+	From         string          `json:"from" doc:"The caller's number, in E.164 where it is one; empty for chats." example:"+14155550123"`
+	To           string          `json:"to" doc:"The number that was called; empty for chats." example:"+14155550199"`
+	StartedAt    time.Time       `json:"startedAt" doc:"When it began." example:"2026-01-31T09:00:00Z"`
+	EndedAt      *time.Time      `json:"endedAt" doc:"Null while active." example:"2026-01-31T09:01:23Z"`
+	Duration     *int64          `json:"duration" doc:"Seconds; null while active." example:"83"`
+	EndReason    *string         `json:"endReason" doc:"Why it ended, such as caller_hangup; null while active." example:"caller_hangup"`
 	Simulated    bool            `json:"simulated" doc:"Any leg was simulated."`
 	Test         bool            `json:"test" doc:"Not counted in metrics."`
-	MessageCount int             `json:"messageCount"`
+	MessageCount int             `json:"messageCount" doc:"How many messages the transcript has." example:"8"`
 	Usage        parley.Usage    `json:"usage"`
-	Cost         int64           `json:"cost" doc:"Micro-dollars; 0 also when the model's price is unknown."`
+	Cost         int64           `json:"cost" doc:"Micro-dollars; 0 also when the model's price is unknown." example:"41250"`
 	Latency      parley.Latency  `json:"latency"`
-	Metadata     json.RawMessage `json:"metadata"`
+	Metadata     json.RawMessage `json:"metadata" doc:"What was attached to it."`
 }
 
 // ConversationRecord is one conversation with its words.
 type ConversationRecord struct {
 	Conversation
-	Messages  []parley.Message  `json:"messages" nullable:"false"`
-	ToolCalls []parley.ToolCall `json:"toolCalls" nullable:"false"`
+	Messages  []parley.Message  `json:"messages" nullable:"false" doc:"The transcript, in the order of the conversation."`
+	ToolCalls []parley.ToolCall `json:"toolCalls" nullable:"false" doc:"Every use of a tool."`
 }
 
 func conversationView(c parley.Conversation) Conversation {

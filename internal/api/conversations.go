@@ -33,21 +33,21 @@ type eventQuery struct {
 
 // ConversationList is a page of conversations, newest first.
 type ConversationList struct {
-	Conversations []Conversation `json:"conversations" nullable:"false"`
+	Conversations []Conversation `json:"conversations" nullable:"false" doc:"The page, newest first."`
 	Pagination    Pagination     `json:"pagination"`
 }
 
 // EventList is a part of a conversation's log, in order.
 type EventList struct {
-	Events     []parley.Event `json:"events" nullable:"false"`
+	Events     []parley.Event `json:"events" nullable:"false" doc:"The page, in order."`
 	Pagination EventPage      `json:"pagination"`
 }
 
 // EventPage says where to read on.
 type EventPage struct {
-	Limit   int   `json:"limit"`
-	After   int64 `json:"after" doc:"The value for the next request: the last sequence number shown."`
-	HasMore bool  `json:"hasMore"`
+	Limit   int   `json:"limit" doc:"As asked for." example:"500"`
+	After   int64 `json:"after" doc:"The value for the next request: the last sequence number shown." example:"1"`
+	HasMore bool  `json:"hasMore" doc:"There is another page after this one."`
 }
 
 func (a *API) conversationOperations() {

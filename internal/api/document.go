@@ -54,23 +54,6 @@ func configuration(version string) huma.Config {
 	return c
 }
 
-// refusalNames name the shared answers in the document.
-var refusalNames = map[int]string{
-	http.StatusBadRequest:            "BadRequest",
-	http.StatusUnauthorized:          "Unauthorized",
-	http.StatusForbidden:             "Forbidden",
-	http.StatusNotFound:              "NotFound",
-	http.StatusRequestTimeout:        "RequestTimeout",
-	http.StatusConflict:              "Conflict",
-	http.StatusPreconditionFailed:    "PreconditionFailed",
-	http.StatusRequestEntityTooLarge: "TooLarge",
-	http.StatusUnsupportedMediaType:  "UnsupportedMediaType",
-	http.StatusUnprocessableEntity:   "OtherBody",
-	http.StatusTooManyRequests:       "TooManyRequests",
-	http.StatusInternalServerError:   "InternalError",
-	http.StatusServiceUnavailable:    "Unavailable",
-}
-
 // refusals are the documented errors of an operation.
 func (a *API) refusals(o operation) map[string]*huma.Response {
 	codes := append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, o.refusals...)
@@ -85,11 +68,11 @@ func (a *API) refusals(o operation) map[string]*huma.Response {
 	}
 	out := map[string]*huma.Response{}
 	for _, code := range codes {
-		name, ok := refusalNames[code]
+		kind, ok := refusalKinds[code]
 		if !ok {
 			panic(fmt.Sprintf("api: operation %s answers %d, which has no shared answer", o.id, code))
 		}
-		out[strconv.Itoa(code)] = &huma.Response{Ref: "#/components/responses/" + name}
+		out[strconv.Itoa(code)] = &huma.Response{Ref: "#/components/responses/" + kind.name}
 	}
 	return out
 }
@@ -100,9 +83,9 @@ func (a *API) finishDocument() {
 	problem := doc.Components.Schemas.Schema(reflect.TypeFor[respond.Problem](), true, "Problem")
 	doc.Components.Headers = documentedHeaders
 	doc.Components.Responses = map[string]*huma.Response{}
-	for code, name := range refusalNames {
-		doc.Components.Responses[name] = &huma.Response{
-			Description: refusalWords[code], Headers: headerRefs(refusalHeaders[code]...),
+	for _, kind := range refusalKinds {
+		doc.Components.Responses[kind.name] = &huma.Response{
+			Description: kind.when, Headers: headerRefs(kind.headers...),
 			Content: map[string]*huma.MediaType{"application/json": {Schema: problem}},
 		}
 	}

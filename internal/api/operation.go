@@ -43,10 +43,10 @@ type operation struct {
 
 // success is the envelope of every good answer.
 type success[T any] struct {
-	Success  bool     `json:"success" enum:"true"`
+	Success  bool     `json:"success" enum:"true" doc:"Always true here; errors say false."`
 	Data     T        `json:"data"`
 	Message  string   `json:"message,omitempty" doc:"What was done, for people."`
-	Warnings []string `json:"warnings,omitempty" doc:"What was accepted but adjusted or ignored."`
+	Warnings []string `json:"warnings,omitempty" nullable:"false" doc:"What was accepted but adjusted or ignored."`
 }
 
 // jsonBody is embedded in the input of every operation with a body, which is decoded strictly by fields.

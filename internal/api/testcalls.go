@@ -14,14 +14,14 @@ import (
 // TestCall is one ready-signed webhook request of a simulated phone, usable once within 30 s.
 type TestCall struct {
 	ID        string            `json:"id" format:"uuid"`
-	URL       string            `json:"url" doc:"Where to POST the form; signed for the public URL."`
-	Form      map[string]string `json:"form"`
-	Signature string            `json:"signature" doc:"For the header X-Twilio-Signature."`
+	URL       string            `json:"url" doc:"Where to POST the form; signed for the public URL." example:"https://parley.example/twilio/voice"`
+	Form      map[string]string `json:"form" doc:"What to send." example:"{\"CallSid\":\"CA00000000000000000000000000000000\"}"`
+	Signature string            `json:"signature" doc:"For the header X-Twilio-Signature." example:"0/KCTR6DLpKmkAf8muzZqo1nDgQ="`
 }
 
 // Signature signs a later request of a test call.
 type Signature struct {
-	Signature string `json:"signature" doc:"For the header X-Twilio-Signature."`
+	Signature string `json:"signature" doc:"For the header X-Twilio-Signature." example:"0/KCTR6DLpKmkAf8muzZqo1nDgQ="`
 }
 
 type testCallSign struct {
@@ -45,14 +45,16 @@ func (a *API) testCallOperations() {
 	}, OneOf: []*huma.Schema{{Required: []string{"agentId"}}, {Required: []string{"to"}}}}
 	sign := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"url", "form"}, Properties: map[string]*huma.Schema{
 		"url":  text(maxURL, "An address of this server under its public URL."),
-		"form": {Type: huma.TypeObject, MaxProperties: ptr(maxFormFields), AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
+		"form": {Type: huma.TypeObject, Description: "What you will send there.", MaxProperties: ptr(maxFormFields), AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
 	}}
 	sign.Properties["url"].Format, sign.Properties["url"].Pattern = "uri", "^https?://[^/?#]"
 	const path = "/api/v1/test-calls"
 	write(a, operation{method: http.MethodPost, path: path, id: "createTestCall", tag: "Test calls", scope: parley.ScopeCalls, status: http.StatusCreated,
-		summary: "Sign the first request of a test call", description: "Give either `agentId` or `to`.", body: create, refusals: []int{404, 409, 503}}, a.createTestCall)
+		summary: "Sign the first request of a test call", description: "Give either `agentId` or `to`.", body: create,
+		example: map[string]any{"agentId": exampleID}, refusals: []int{404, 409, 503}}, a.createTestCall)
 	read(a, operation{method: http.MethodPost, path: path + "/{id}/sign", id: "signTestCall", repeatable: true, tag: "Test calls", scope: parley.ScopeCalls,
-		summary: "Sign a later request of a running test call", body: sign, refusals: []int{404, 409, 503}}, a.signTestCall)
+		summary: "Sign a later request of a running test call", body: sign, example: map[string]any{"url": "https://parley.example/twilio/status",
+			"form": map[string]any{"CallSid": "CA00000000000000000000000000000000", "CallStatus": "completed"}}, refusals: []int{404, 409, 503}}, a.signTestCall)
 }
 
 func (a *API) createTestCall(ctx context.Context, orgID string, in *jsonBody) (effect[TestCall], error) {

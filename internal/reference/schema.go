@@ -9,6 +9,7 @@ import (
 // node is a schema as the page shows it: a member, a body, or one of several choices.
 type node struct {
 	Name     string // of the member; "" for a body
+	When     string // of a choice: the word that the discriminator has, "" when there is none
 	Type     string // in words: "list of string", "integer or null"
 	Doc      string
 	Required bool
@@ -16,7 +17,8 @@ type node struct {
 	Facts    []fact
 	Members  []node
 	Choices  []node
-	Open     bool // the members are shown without asking
+	Decides  string // the member whose value tells the choices apart, "" when none does
+	Open     bool   // the members are shown without asking
 }
 
 // fact is one thing that a value must be or is.
@@ -70,6 +72,9 @@ func (r *reader) fill(n *node, s *schema) error {
 		if err != nil {
 			return err
 		}
+		if n.Decides = s.Discriminator.PropertyName; n.Decides != "" {
+			c.When = wordOf(c, n.Decides)
+		}
 		n.Choices = append(n.Choices, c)
 	}
 	switch {
@@ -83,6 +88,7 @@ func (r *reader) fill(n *node, s *schema) error {
 			n.Facts = append(n.Facts, fact{"each " + f.Label, f.Values})
 		}
 		n.Members, n.Choices = append(n.Members, item.Members...), append(n.Choices, item.Choices...)
+		n.Decides = item.Decides
 		if n.Doc == "" && !item.Folds() {
 			n.Doc = item.Doc
 		}
@@ -95,6 +101,18 @@ func (r *reader) fill(n *node, s *schema) error {
 		n.Members, n.Choices = append(n.Members, value.Members...), append(n.Choices, value.Choices...)
 	}
 	return r.members(n, s)
+}
+
+// wordOf is the one value that a member may have.
+func wordOf(n node, name string) string {
+	for _, m := range n.Members {
+		for _, f := range m.Facts {
+			if m.Name == name && f.Label == always {
+				return f.Values[0]
+			}
+		}
+	}
+	return ""
 }
 
 // members adds an object's members, required ones first and in the order in which the document requires them.
@@ -172,6 +190,8 @@ func typeOf(s *schema, called string) string {
 	return "any value"
 }
 
+const always = "always" // the label of the only value
+
 func factsOf(s *schema) []fact {
 	var out []fact
 	add := func(label string, values ...string) { out = append(out, fact{label, values}) }
@@ -179,7 +199,7 @@ func factsOf(s *schema) []fact {
 		add("default", plain(s.Default))
 	}
 	if len(s.Const) > 0 {
-		add("always", plain(s.Const))
+		add(always, plain(s.Const))
 	}
 	if len(s.Enum) > 0 {
 		values := make([]string, len(s.Enum))
@@ -188,7 +208,7 @@ func factsOf(s *schema) []fact {
 		}
 		label := "one of"
 		if len(values) == 1 {
-			label = "always"
+			label = always
 		}
 		add(label, values...)
 	}

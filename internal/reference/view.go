@@ -38,8 +38,12 @@ type operationView struct {
 	Body                           *bodyView
 	Answers                        []answerView
 	Curl                           string
-	Example                        template.HTML // of the first good answer
-	ExampleStatus                  string
+	Examples                       []exampleView // of the first good answer
+}
+
+type exampleView struct {
+	Status, Type string
+	Text         template.HTML
 }
 
 type paramView struct {
@@ -166,8 +170,13 @@ func (b *builder) operation(op *operation) (v operationView, err error) {
 		return v, err
 	}
 	for _, a := range v.Answers {
-		if a.Good() && len(a.Media) > 0 && v.ExampleStatus == "" {
-			v.ExampleStatus, v.Example = a.Status, a.Media[0].Example
+		if !a.Good() || v.Examples != nil {
+			continue
+		}
+		for _, m := range a.Media {
+			if m.Example != "" {
+				v.Examples = append(v.Examples, exampleView{a.Status, m.Type, m.Example})
+			}
 		}
 	}
 	v.Curl, err = b.curl(op, v.Open)

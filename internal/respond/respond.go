@@ -22,14 +22,8 @@ import (
 // Problem is the error envelope: {"success":false,"error":{…}}. Code is the HTTP status as a number (the
 // seed); Type is the machine code.
 type Problem struct {
-	Success bool `json:"success" enum:"false"`
-	Detail  struct {
-		Message   string              `json:"message" doc:"What happened and what to do, for people."`
-		Code      int                 `json:"code" doc:"The HTTP status."`
-		Type      parley.Code         `json:"type" enum:"invalid_request,unauthorized,forbidden,not_found,conflict,rate_limited,unavailable,internal" doc:"The machine-readable class."`
-		Details   []parley.FieldError `json:"details,omitempty" doc:"Every wrong field of the request."`
-		RequestID string              `json:"requestId,omitempty" doc:"Also in X-Request-Id; quote it when you ask for help."`
-	} `json:"error"`
+	Success bool          `json:"success" enum:"false" doc:"Always false here."`
+	Detail  ProblemDetail `json:"error"`
 
 	cause error         // for the log; nil unless the error is internal
 	retry time.Duration // for Retry-After; 0 = none
@@ -42,6 +36,15 @@ func (p *Problem) GetHeaders() http.Header {
 		h.Set("Retry-After", strconv.FormatInt(int64((p.retry+time.Second-1)/time.Second), 10))
 	}
 	return h
+}
+
+// ProblemDetail is what went wrong.
+type ProblemDetail struct {
+	Message   string              `json:"message" doc:"What happened and what to do, for people." example:"Agent not found"`
+	Code      int                 `json:"code" doc:"The HTTP status." example:"404"`
+	Type      parley.Code         `json:"type" enum:"invalid_request,unauthorized,forbidden,not_found,conflict,rate_limited,unavailable,internal" doc:"The machine-readable class."`
+	Details   []parley.FieldError `json:"details,omitempty" nullable:"false" doc:"Every wrong field of the request."`
+	RequestID string              `json:"requestId,omitempty" doc:"Also in X-Request-Id; quote it when you ask for help."`
 }
 
 // Error makes Problem an error; it is the client-safe message.
