@@ -34,9 +34,6 @@ func BenchmarkSharedHotKey(b *testing.B) {
 func BenchmarkSharedRefused(b *testing.B) {
 	benchmark(b, patient(Options{Shared: storetest.Postgres(b)}), 1, 1)
 }
-func BenchmarkSharedEachAsks(b *testing.B) {
-	benchmark(b, patient(Options{Shared: storetest.Postgres(b)}), 1, 19)
-}
 func BenchmarkSharedThousands(b *testing.B) {
 	benchmark(b, patient(Options{Shared: storetest.Postgres(b)}), 2000, 600)
 }
