@@ -23,6 +23,13 @@ type virtual struct{ ns atomic.Int64 }
 func (v *virtual) now() time.Time          { return time.Unix(1e9, v.ns.Load()) }
 func (v *virtual) advance(d time.Duration) { v.ns.Add(int64(d)) }
 
+// patient is New for tests that are about no deadline: the machine may be busy.
+func patient(o Options) *Limiter {
+	l := New(o)
+	l.shared.deadline = time.Minute
+	return l
+}
+
 func take(t testing.TB, l *Limiter, key string, perMinute int) Decision {
 	t.Helper()
 	d, err := l.Take(t.Context(), key, perMinute)

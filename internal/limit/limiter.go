@@ -67,7 +67,8 @@ func (l *Limiter) Take(ctx context.Context, key string, perMinute int) (Decision
 // clockOf returns a clock in nanoseconds since now. It is monotonic if now is.
 func clockOf(now func() time.Time) func() int64 {
 	if now == nil {
-		now = time.Now
+		start := time.Now()
+		return func() int64 { return int64(time.Since(start)) }
 	}
 	start := now()
 	return func() int64 { return int64(now().Sub(start)) }

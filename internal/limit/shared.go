@@ -21,6 +21,8 @@ type shared struct {
 	db     *store.Store
 	logger *slog.Logger
 	clock  func() int64
+	// deadline of a statement; tests that are not about it are more patient.
+	deadline time.Duration
 
 	mu      sync.Mutex
 	leases  table[string, *lease]
@@ -43,7 +45,7 @@ type flight struct {
 
 func newShared(db *store.Store, logger *slog.Logger, clock func() int64) *shared {
 	return &shared{
-		db: db, logger: logger, clock: clock,
+		db: db, logger: logger, clock: clock, deadline: statementTimeout,
 		leases: newTable[string](maxKeys, func(l **lease) int64 { return (*l).worthless() }),
 	}
 }
@@ -200,7 +202,7 @@ func (s *shared) sweep(ctx context.Context) {
 func (s *shared) unlocked(ctx context.Context, statement func(context.Context) error) error {
 	s.mu.Unlock()
 	defer s.mu.Lock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.deadline)
 	defer cancel()
 	return statement(ctx)
 }
