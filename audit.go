@@ -14,10 +14,10 @@ import (
 type AuditEntry struct {
 	ID        string        `json:"id" format:"uuid"`
 	OrgID     string        `json:"-"`
-	At        time.Time     `json:"at"`
-	Actor     AuditActor    `json:"actor"`
+	At        time.Time     `json:"at" doc:"When it was done."`
+	Actor     AuditActor    `json:"actor" doc:"Who did it."`
 	Action    string        `json:"action" example:"agent.update" doc:"The resource's type and what was done to it."`
-	Resource  AuditResource `json:"resource"`
+	Resource  AuditResource `json:"resource" doc:"What it was done to."`
 	Changes   []AuditChange `json:"changes" nullable:"false" doc:"Every field that changed."`
 	RequestID string        `json:"requestId" doc:"X-Request-Id of the request; empty for the shell."`
 	Client    string        `json:"client" doc:"The client's address; empty for the shell."`
@@ -39,14 +39,14 @@ const (
 
 // AuditResource is what something was done to.
 type AuditResource struct {
-	Type string `json:"type" example:"agent"`
+	Type string `json:"type" example:"agent" doc:"What kind of thing it is."`
 	ID   string `json:"id"`
 	Name string `json:"name" doc:"As it was then."`
 }
 
 // AuditChange is one changed field: absent before or after says that the field was not there.
 type AuditChange struct {
-	Field  string          `json:"field" example:"config.speed"`
+	Field  string          `json:"field" example:"config.speed" doc:"Its path in the resource."`
 	Before json.RawMessage `json:"before,omitempty" doc:"Any JSON value; long text is cut."`
 	After  json.RawMessage `json:"after,omitempty" doc:"Any JSON value; long text is cut."`
 }

@@ -12,6 +12,7 @@ import (
 	"parley/internal/chat"
 	"parley/internal/config"
 	"parley/internal/event"
+	"parley/internal/limit"
 	"parley/internal/log"
 	"parley/internal/openai"
 	"parley/internal/phone"
@@ -59,7 +60,7 @@ func (a *app) wireServer() {
 	a.phone.Register(twilio)
 	rest := api.New(api.Options{
 		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
-		RateLimit: a.cfg.RateLimit, Ring: a.ring, Chat: a.chat, Calls: a.calls,
+		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{

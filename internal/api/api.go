@@ -18,6 +18,7 @@ import (
 	"parley/internal/auth"
 	"parley/internal/call"
 	"parley/internal/chat"
+	"parley/internal/limit"
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
@@ -31,7 +32,8 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
-	RateLimit int          // requests per minute of organizations without one of their own
+	RateLimit int // requests per minute of organizations without one of their own
+	Limits    *limit.Limiter
 	Ring      *secret.Ring // seals credentials, and answers that show a secret
 
 	Chat  *chat.Service
@@ -45,8 +47,9 @@ type API struct {
 	api huma.API
 	now func() time.Time
 
-	swept   atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
-	queries map[string]map[string]*huma.Schema // operation id → its query parameters
+	failures *limit.Failures                    // of authentication, per client address
+	swept    atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
+	queries  map[string]map[string]*huma.Schema // operation id → its query parameters
 }
 
 // New mounts every operation.
@@ -54,7 +57,7 @@ func New(opt Options) *API {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now}
+	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, failures: limit.NewFailures(nil)}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
 	a.readQueries()

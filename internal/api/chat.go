@@ -69,7 +69,7 @@ var chatOperation = operation{method: http.MethodPost, path: "/api/v1/agents/{ag
 	description: "Answers JSON, or with `Accept: text/event-stream` the events of the run: run.started, message.delta, tool.started, tool.completed, " +
 		"message.completed, error, run.completed. A run goes on when the client goes away; read its conversation for the rest. " +
 		"While a request with the same Idempotency-Key is being answered, the answer is 409 with Retry-After.",
-	refusals: []int{404, 409, 503}}
+	refusals: []int{404, 409, 503}, spends: true}
 
 func (a *API) chatOperations() {
 	o := chatOperation

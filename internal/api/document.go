@@ -56,7 +56,7 @@ func configuration(version string) huma.Config {
 
 // refusals are the documented errors of an operation.
 func (a *API) refusals(o operation) map[string]*huma.Response {
-	codes := append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError}, o.refusals...)
+	codes := append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError}, o.refusals...)
 	if o.keyed() {
 		codes = append(codes, http.StatusUnprocessableEntity)
 	}
@@ -85,7 +85,7 @@ func (a *API) finishDocument() {
 	doc.Components.Responses = map[string]*huma.Response{}
 	for _, kind := range refusalKinds {
 		doc.Components.Responses[kind.name] = &huma.Response{
-			Description: kind.when, Headers: headerRefs(kind.headers...),
+			Description: kind.when, Headers: headerRefs(kind.allHeaders()...),
 			Content: map[string]*huma.MediaType{"application/json": {Schema: problem}},
 		}
 	}

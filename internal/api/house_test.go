@@ -21,6 +21,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/chat"
 	"parley/internal/event"
+	"parley/internal/limit"
 	"parley/internal/log"
 	"parley/internal/metric"
 	"parley/internal/openai"
@@ -47,11 +48,17 @@ type house struct {
 
 func newHouse(t *testing.T, st *store.Store) *house {
 	t.Helper()
-	return newHouseFor(t, st, storetest.Organization(t, st), "")
+	return newHouseFor(t, st, storetest.Organization(t, st), "", parley.MaxRequestsPerMinute)
+}
+
+// newLimitedHouse has a rate limit that tests can meet.
+func newLimitedHouse(t *testing.T, st *store.Store, perMinute int) *house {
+	t.Helper()
+	return newHouseFor(t, st, storetest.Organization(t, st), "", perMinute)
 }
 
 // newHouseFor is another process on the same database when key is one of the organization's; "" makes one.
-func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string) *house {
+func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string, perMinute int) *house {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	sim, err := model.Start(model.Options{FirstDelta: -1})
@@ -73,8 +80,8 @@ func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key str
 	})
 	calls := call.New(st, lg, ring, call.Options{PublicURL: "https://parley.example", Owner: "test", DefaultOrg: h.org.ID, Simulated: true,
 		Defaults: parley.Credentials{TwilioAccountSID: "AC" + strings.Repeat("0", 32), TwilioAuthToken: "token"}, Logger: logger})
-	keys := auth.New(st, logger, 600)
-	h.api = api.New(api.Options{Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: 600, Ring: ring, Chat: chats, Calls: calls})
+	keys := auth.New(st, logger, perMinute)
+	h.api = api.New(api.Options{Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	if h.key == "" {
 		h.key = h.newKey(h.org.ID, parley.ScopeAll)
@@ -163,6 +170,9 @@ func (h *house) do(t *testing.T, r request) answer {
 		if ok := a.json["success"]; ok != (a.status < 400) {
 			t.Errorf("%s %s = %d with success %v", r.method, r.path, a.status, ok)
 		}
+	}
+	if limited := w.Header().Get("RateLimit") != ""; limited != (a.status != 401) && a.status != 404 && a.status != 405 {
+		t.Errorf("%s %s = %d: rate limit headers %v", r.method, r.path, a.status, limited)
 	}
 	path, _, _ := strings.Cut(r.path, "?")
 	h.check(t, r.method, path, a.status, w.Header().Get("Content-Type"), a.body)

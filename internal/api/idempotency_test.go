@@ -140,7 +140,7 @@ func TestChatIdempotency(t *testing.T) {
 		if first.status != 200 || string(first.body) != string(again.body) || again.header.Get("Idempotency-Replayed") != "true" {
 			t.Fatalf("%d %s\n%d %s", first.status, first.body, again.status, again.body)
 		}
-		other := newHouseFor(t, st, h.org, h.key) // another process with the same database
+		other := newHouseFor(t, st, h.org, h.key, parley.MaxRequestsPerMinute) // another process with the same database
 		elsewhere := other.do(t, post)
 		if at := regexp.MustCompile(`"at":"[^"]*"`); at.ReplaceAllString(string(elsewhere.body), "") != at.ReplaceAllString(string(first.body), "") || elsewhere.header.Get("Idempotency-Replayed") != "true" {
 			t.Errorf("from the log:\n%s\n%s", first.body, elsewhere.body)
@@ -166,7 +166,7 @@ func TestChatStillAnswering(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		h := newHouse(t, st)
 		agent := h.createAgent(t, "", `{"name":"Site","type":"chat"}`)
-		conv := parley.Conversation{ID: parley.NewID(), AgentID: agent, AgentName: "Site", Channel: parley.ChannelChat, Status: parley.ConversationActive, StartedAt: storetest.Now()}
+		conv := parley.Conversation{ID: parley.NewID(), AgentID: agent, AgentName: "Site", Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound", StartedAt: storetest.Now()}
 		run := store.Run{ID: parley.NewID(), ConversationID: conv.ID, Owner: "another process", Status: store.RunRunning, LeaseUntil: storetest.Now().Add(time.Hour)}
 		post := request{method: "POST", path: "/api/v1/agents/" + agent + "/chat", body: `{"message":"Hello"}`, headers: map[string]string{"Idempotency-Key": key1}}
 		h.claimRun(t, conv, run, post)

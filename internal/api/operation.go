@@ -38,6 +38,7 @@ type operation struct {
 	etag         bool         // a success names the version of the resource
 	conditional  bool         // takes If-Match (Precondition)
 	secret       bool         // a success shows a secret: kept sealed
+	spends       bool         // costs money: refused when the limits cannot be checked
 	forgets      bool         // a success changes keys or limits, which authentication remembers
 }
 
@@ -160,7 +161,7 @@ func (a *API) describe(o operation) huma.Operation {
 		Summary: o.summary, Description: strings.TrimSpace(o.description + "\n\n" + scopeNote(o.scope)),
 		DefaultStatus: o.status, MaxBodyBytes: maxBody, SkipValidateBody: true, // bodies are decoded by parley.Input
 		Responses:   a.refusals(o),
-		Middlewares: huma.Middlewares{a.authenticate(o.scope), a.strictQuery(o.id)},
+		Middlewares: huma.Middlewares{a.admit(o), a.strictQuery(o.id)},
 	}
 	if o.keyed() {
 		op.Parameters = append(op.Parameters, idempotencyParameter)
@@ -183,27 +184,6 @@ func scopeNote(scope string) string {
 func documentBody(op huma.Operation, o operation) {
 	if op.RequestBody != nil {
 		op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: o.body, Example: o.example}}
-	}
-}
-
-// authenticate puts the principal into the context, or answers 401, or 403 when it lacks the scope.
-func (a *API) authenticate(scope string) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		ctx.SetHeader("Cache-Control", "no-store")
-		ctx.SetHeader("X-Content-Type-Options", "nosniff")
-		p, err := a.opt.Auth.Authenticate(ctx.Context(), headersOf(ctx))
-		if err == nil && scope != scopeAny {
-			err = auth.Allow(p, scope)
-		}
-		if err != nil {
-			if parley.ErrorCode(err) == parley.CodeUnauthorized {
-				ctx.SetHeader("WWW-Authenticate", `Bearer realm="parley"`)
-			}
-			a.writeError(ctx, err)
-			return
-		}
-		r, _ := unwrap(ctx)
-		next(huma.WithContext(ctx, withRequest(auth.WithPrincipal(ctx.Context(), p), r)))
 	}
 }
 

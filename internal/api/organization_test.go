@@ -15,7 +15,7 @@ import (
 func TestOrganization(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		h := newHouse(t, st)
+		h := newLimitedHouse(t, st, 600)
 		patch := func(body string) answer {
 			return h.do(t, request{method: "PATCH", path: "/api/v1/organization", body: body})
 		}
@@ -46,14 +46,14 @@ func TestOrganization(t *testing.T) {
 			t.Errorf("reset: %s", a.body)
 		}
 		for body, want := range map[string]string{
-			`{"limits":{"requestsPerMinute":601}}`:    "[limits.requestsPerMinute]",
-			`{"limits":{"requestsPerMinute":0}}`:      "[limits.requestsPerMinute]",
-			`{"limits":{"burst":1}}`:                  "[limits.burst]",
-			`{"name":" ","id":"x"}`:                   "[name id]",
-			`{"openai":{"apiKey":"two words"}}`:       "[openai.apiKey]",
-			`{"openai":null}`:                         "[openai]",
-			`{"twilio":{"accountSid":"AC1"}}`:         "[twilio.accountSid twilio.authToken]",
-			`{"twilio":{"accountSid":"` + sid + `"}}`: "[twilio.authToken]",
+			`{"limits":{"requestsPerMinute":1000001}}`: "[limits.requestsPerMinute]",
+			`{"limits":{"requestsPerMinute":0}}`:       "[limits.requestsPerMinute]",
+			`{"limits":{"burst":1}}`:                   "[limits.burst]",
+			`{"name":" ","id":"x"}`:                    "[name id]",
+			`{"openai":{"apiKey":"two words"}}`:        "[openai.apiKey]",
+			`{"openai":null}`:                          "[openai]",
+			`{"twilio":{"accountSid":"AC1"}}`:          "[twilio.accountSid twilio.authToken]",
+			`{"twilio":{"accountSid":"` + sid + `"}}`:  "[twilio.authToken]",
 		} {
 			if a := patch(body); a.status != 400 || fmt.Sprint(a.fields()) != want {
 				t.Errorf("%s: %d %v, want %s", body, a.status, a.fields(), want)
@@ -69,7 +69,7 @@ func TestOrganization(t *testing.T) {
 // TestGrantedLimit: the operator may grant more, or less, than the server's default.
 func TestGrantedLimit(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, storetest.SQLite(t))
+	h := newLimitedHouse(t, storetest.SQLite(t), 600)
 	grant := func(n int) {
 		storetest.Write(t, h.st, func(ctx context.Context, tx *store.Tx) error {
 			o, err := tx.FindOrganization(ctx, h.org.ID)

@@ -44,6 +44,14 @@ var refusalKinds = map[int]refusalKind{
 		"The model cannot be reached. Try again in a moment.", parley.CodeUnavailable, []string{"RetryAfter"}},
 }
 
+// allHeaders are the components of an error: whoever is not authenticated has no rate limit.
+func (k refusalKind) allHeaders() []string {
+	if k.typ == parley.CodeUnauthorized || k.typ == parley.CodeRateLimited {
+		return k.headers
+	}
+	return append(append([]string{}, limited...), k.headers...)
+}
+
 // refusalExample is an error of a status, as a client sees it.
 func refusalExample(code int) any {
 	kind := refusalKinds[code]

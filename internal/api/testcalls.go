@@ -39,10 +39,13 @@ func (a *API) testCallOperations() {
 	text := func(limit int, doc string) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(limit), Pattern: notBlank, Description: doc}
 	}
-	create := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{
-		"agentId": {Type: huma.TypeString, Format: "uuid", Description: "Call this agent directly."},
-		"to":      text(maxAddress, "Or dial this number of the organization, in E.164."),
-	}, OneOf: []*huma.Schema{{Required: []string{"agentId"}}, {Required: []string{"to"}}}}
+	only := func(name string, s *huma.Schema) *huma.Schema {
+		return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{name}, Properties: map[string]*huma.Schema{name: s}}
+	}
+	create := &huma.Schema{Type: huma.TypeObject, OneOf: []*huma.Schema{
+		only("agentId", &huma.Schema{Type: huma.TypeString, Format: "uuid", Description: "Call this agent directly."}),
+		only("to", text(maxAddress, "Or dial this number of the organization, in E.164.")),
+	}}
 	sign := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"url", "form"}, Properties: map[string]*huma.Schema{
 		"url":  text(maxURL, "An address of this server under its public URL."),
 		"form": {Type: huma.TypeObject, Description: "What you will send there.", MaxProperties: ptr(maxFormFields), AdditionalProperties: &huma.Schema{Type: huma.TypeString}},
@@ -51,7 +54,7 @@ func (a *API) testCallOperations() {
 	const path = "/api/v1/test-calls"
 	write(a, operation{method: http.MethodPost, path: path, id: "createTestCall", tag: "Test calls", scope: parley.ScopeCalls, status: http.StatusCreated,
 		summary: "Sign the first request of a test call", description: "Give either `agentId` or `to`.", body: create,
-		example: map[string]any{"agentId": exampleID}, refusals: []int{404, 409, 503}}, a.createTestCall)
+		example: map[string]any{"agentId": exampleID}, refusals: []int{404, 409, 503}, spends: true}, a.createTestCall)
 	read(a, operation{method: http.MethodPost, path: path + "/{id}/sign", id: "signTestCall", repeatable: true, tag: "Test calls", scope: parley.ScopeCalls,
 		summary: "Sign a later request of a running test call", body: sign, example: map[string]any{"url": "https://parley.example/twilio/status",
 			"form": map[string]any{"CallSid": "CA00000000000000000000000000000000", "CallStatus": "completed"}}, refusals: []int{404, 409, 503}}, a.signTestCall)

@@ -45,7 +45,13 @@ func SQLite(t testing.TB) *store.Store {
 // Postgres opens a fresh PostgreSQL database and drops it at the end.
 func Postgres(t testing.TB) *store.Store {
 	t.Helper()
-	return open(t, store.Options{URL: PostgresURL(t)})
+	return PostgresAt(t, PostgresURL(t))
+}
+
+// PostgresAt opens a database that PostgresURL made, once more or for the first time.
+func PostgresAt(t testing.TB, address string) *store.Store {
+	t.Helper()
+	return open(t, store.Options{URL: address})
 }
 
 func open(t testing.TB, o store.Options) *store.Store {
