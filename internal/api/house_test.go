@@ -47,13 +47,13 @@ type house struct {
 
 func newHouse(t *testing.T, st *store.Store) *house {
 	t.Helper()
-	return newHouseFor(t, st, storetest.Organization(t, st), "")
+	return newHouseFor(t, st, storetest.Organization(t, st), "", slog.DiscardHandler)
 }
 
 // newHouseFor is another process on the same database when key is one of the organization's; "" makes one.
-func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string) *house {
+func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string, handler slog.Handler) *house {
 	t.Helper()
-	logger := slog.New(slog.DiscardHandler)
+	logger := slog.New(handler)
 	sim, err := model.Start(model.Options{FirstDelta: -1})
 	if err != nil {
 		t.Fatal(err)
