@@ -60,13 +60,13 @@ func (e *noValue) Error() string { return e.why }
 const (
 	shownDigits = 20   // of a rounded result, significant
 	rootDigits  = 40   // of a square root, so that what is shown is right
-	maxBits     = 4096 // of numerator and denominator each: 1,233 digits, calculated with in microseconds
+	maxBits     = 2048 // of numerator and denominator each: 616 digits, calculated with in microseconds
 )
 
 // bounded refuses numbers whose size would make calculating slow.
 func bounded(n *big.Rat, rounded bool) (value, error) {
 	if n.Num().BitLen() > maxBits || n.Denom().BitLen() > maxBits {
-		return value{}, &argumentError{"a number in the calculation has more than 1,233 digits"}
+		return value{}, &argumentError{"a number in the calculation has more than 616 digits"}
 	}
 	return value{n, rounded}, nil
 }
@@ -105,7 +105,7 @@ func power(base, exponent value) (value, error) {
 	case one:
 		return base, nil
 	case e.BitLen() > 16 || (size-1)*int(new(big.Int).Abs(e).Int64()) > maxBits:
-		return value{}, &argumentError{"a power in the calculation has more than 1,233 digits"}
+		return value{}, &argumentError{"a power in the calculation has more than 616 digits"}
 	}
 	abs := new(big.Int).Abs(e)
 	num, den := new(big.Int).Exp(base.n.Num(), abs, nil), new(big.Int).Exp(base.n.Denom(), abs, nil)
