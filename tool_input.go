@@ -101,9 +101,13 @@ func (t *Tool) takeFunctionName(in *Input) {
 		t.FunctionName = FunctionName(t.Name)
 		return
 	}
-	name := t.FunctionName
+	if !in.Has("functionName") {
+		return
+	}
+	var name string
+	before := len(*in.problems)
 	in.Text("functionName", &name, 0, maxShortText)
-	if in.Has("functionName") && name != t.FunctionName && !IsFunctionName(name) {
+	if len(*in.problems) == before && !IsFunctionName(name) {
 		in.Fail("functionName", "must match "+functionNamePattern+": a letter, then up to 63 letters, digits, _ and -.")
 		return
 	}

@@ -47,13 +47,17 @@ type house struct {
 
 func newHouse(t *testing.T, st *store.Store) *house {
 	t.Helper()
-	return newHouseFor(t, st, storetest.Organization(t, st), "", slog.DiscardHandler)
+	return newHouseFor(t, st, storetest.Organization(t, st), "")
 }
 
 // newHouseFor is another process on the same database when key is one of the organization's; "" makes one.
-func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string, handler slog.Handler) *house {
+func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string) *house {
 	t.Helper()
-	logger := slog.New(handler)
+	return newHouseThatLogs(t, st, org, key, slog.New(slog.DiscardHandler))
+}
+
+func newHouseThatLogs(t *testing.T, st *store.Store, org parley.Organization, key string, logger *slog.Logger) *house {
+	t.Helper()
 	sim, err := model.Start(model.Options{FirstDelta: -1})
 	if err != nil {
 		t.Fatal(err)

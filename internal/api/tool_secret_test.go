@@ -63,7 +63,7 @@ func TestCredentialsOfAToolAreNeverShown(t *testing.T) {
 		defer db.Close()
 		for _, table := range []string{"tool", "agent", "audit_entry", "idempotency"} {
 			var rows string
-			if err := db.QueryRowContext(t.Context(), `SELECT string_agg(x::text, ' ') FROM `+table+` x`).Scan(&rows); err != nil {
+			if err := db.QueryRowContext(t.Context(), `SELECT COALESCE(string_agg(x::text, ' '), '') FROM `+table+` x`).Scan(&rows); err != nil {
 				t.Fatal(err)
 			}
 			lookForCanary(t, table, rows)
@@ -91,7 +91,7 @@ func lookForCanary(t *testing.T, where, text string) {
 func plantCanary(t *testing.T, st *store.Store) {
 	t.Helper()
 	var logged lockedBuffer
-	h := newHouseFor(t, st, storetest.Organization(t, st), "", slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h := newHouseThatLogs(t, st, storetest.Organization(t, st), "", slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	send := func(want int, r request) answer {
 		a := h.do(t, r)
 		if a.status != want {

@@ -14,9 +14,9 @@ import (
 // Tool is a tool on the wire.
 type Tool struct {
 	ID                      string     `json:"id" example:"current_time" doc:"A UUID; of a built-in tool its slug."`
-	Name                    string     `json:"name" minLength:"1" maxLength:"100" doc:"For people."`
+	Name                    string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" doc:"For people."`
 	FunctionName            string     `json:"functionName" pattern:"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" doc:"For the model; unique in the organization."`
-	Description             string     `json:"description" minLength:"1" maxLength:"1024" doc:"Tells the model what the tool does and when to use it."`
+	Description             string     `json:"description" minLength:"1" maxLength:"1024" pattern:"\\S" doc:"Tells the model what the tool does and when to use it."`
 	Category                string     `json:"category" maxLength:"100"`
 	Kind                    string     `json:"kind" enum:"builtin,http,mcp,client" doc:"Fixed at creation."`
 	Parameters              toolSchema `json:"parameters"`
@@ -146,18 +146,35 @@ const httpNote = "Templates {{args.name}}, {{secret.NAME}} and {{context.callerN
 func (a *API) httpInput(create bool) *huma.Schema {
 	full := a.inline(reflect.TypeFor[HTTPTool]())
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: maps.Clone(full.Properties), Description: httpNote}
-	for _, name := range []string{"timeoutSeconds", "resultPath"} {
-		s.Properties[name] = nullable(full.Properties[name], full.Properties[name].Description)
+	url := *full.Properties["url"]
+	url.Pattern, url.Description = urlPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded."
+	s.Properties["url"] = &url
+	s.Properties["timeoutSeconds"] = nullable(full.Properties["timeoutSeconds"], "Default: 10.")
+	path := nullable(full.Properties["resultPath"], full.Properties["resultPath"].Description)
+	path.Pattern = `^(/([^~/]|~[01])*)*$`
+	s.Properties["resultPath"] = path
+	value := `^[\t -~]*$`
+	if !create {
+		value = `^([\t -~]*|••••)$`
 	}
-	for _, name := range []string{"headers", "query"} {
-		m := nullable(full.Properties[name], "At most 40 entries. The full set; null clears it.")
-		m.MaxProperties = ptr(parley.MaxToolHeaders)
-		s.Properties[name] = m
-	}
+	s.Properties["headers"] = entries(parley.MaxToolHeaders, parley.MaxToolHeader, value, "Not those of the connection itself, such as Host.")
+	s.Properties["headers"].Extensions = map[string]any{"propertyNames": map[string]any{"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "maxLength": parley.MaxToolHeaderName}}
+	s.Properties["query"] = entries(parley.MaxToolQuery, parley.MaxToolQueryValue, "", "Added to the query of url.")
 	if create {
 		s.Required = []string{"method", "url"}
 	}
 	return s
+}
+
+// urlPattern is what every address of a tool matches; the rest of the rules is in words.
+const urlPattern = `^[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?([/?][ !$-;=?-\[\]_a-z{}~]*)?$`
+
+// entries documents a set of headers or query entries.
+func entries(most, longest int, pattern, description string) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject, Nullable: true, MaxProperties: &most, Description: description + " The full set; null clears it.",
+		AdditionalProperties: &huma.Schema{Type: huma.TypeString, MaxLength: &longest, Pattern: pattern},
+	}
 }
 
 // nullable is a copy of a schema that also takes null, which resets the member.

@@ -37,13 +37,13 @@ type toolUpdate struct {
 }
 
 type toolQuery struct {
-	Kind     string `query:"kind" enum:"builtin,http,mcp,client"`
+	Kind     string `query:"kind" enum:"builtin,http,mcp,client" doc:"Only tools of this kind."`
 	Category string `query:"category" maxLength:"100" doc:"Exactly this category."`
 	Search   string `query:"search" maxLength:"255" doc:"Part of the name; case does not matter."`
-	Sort     string `query:"sort" enum:"createdAt,updatedAt,name" default:"createdAt" doc:"Built-in tools are older than all others."`
-	Order    string `query:"order" enum:"asc,desc" default:"desc"`
-	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"50"`
-	Offset   int    `query:"offset" minimum:"0" default:"0"`
+	Sort     string `query:"sort" enum:"createdAt,updatedAt,name" default:"createdAt" doc:"What to sort by; equal ones by id. Built-in tools are older than all others."`
+	Order    string `query:"order" enum:"asc,desc" default:"desc" doc:"Ascending or descending."`
+	Limit    int    `query:"limit" minimum:"1" maximum:"100" default:"50" doc:"How many to list at most."`
+	Offset   int    `query:"offset" minimum:"0" default:"0" doc:"How many to skip."`
 }
 
 // ToolList is a page of tools.

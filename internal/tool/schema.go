@@ -62,12 +62,16 @@ func compileSchema(schema json.RawMessage) (compiled *jsonschema.Schema, problem
 
 // schemaProblem words the library's error for people.
 func schemaProblem(err error) string {
-	if errors.Is(err, errElsewhere) {
+	if _, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
 		return "must not refer to another document. Put the definition into $defs and refer to it by #/$defs/name."
 	}
-	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	outer, ok := errors.AsType[*jsonschema.SchemaValidationError](err)
 	if !ok {
-		return "must be a valid JSON Schema: a reference or pattern in it cannot be used."
+		return "must be a valid JSON Schema: a reference in it leads nowhere, or two names in it are the same."
+	}
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](outer.Err)
+	if !ok {
+		return "must be a valid JSON Schema."
 	}
 	for len(invalid.Causes) > 0 {
 		invalid = invalid.Causes[0]
