@@ -14,15 +14,15 @@ import (
 // Tool is a tool on the wire.
 type Tool struct {
 	ID                      string     `json:"id" example:"current_time" doc:"A UUID; of a built-in tool its slug."`
-	Name                    string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" doc:"For people."`
-	FunctionName            string     `json:"functionName" pattern:"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" doc:"For the model; unique in the organization."`
-	Description             string     `json:"description" minLength:"1" maxLength:"1024" pattern:"\\S" doc:"Tells the model what the tool does and when to use it."`
-	Category                string     `json:"category" maxLength:"100"`
-	Kind                    string     `json:"kind" enum:"builtin,http,mcp,client" doc:"Fixed at creation."`
+	Name                    string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" doc:"For people." example:"Look up order"`
+	FunctionName            string     `json:"functionName" pattern:"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" doc:"For the model; unique in the organization." example:"look_up_order"`
+	Description             string     `json:"description" minLength:"1" maxLength:"1024" pattern:"\\S" doc:"Tells the model what the tool does and when to use it." example:"Tells state and delivery date of an order."`
+	Category                string     `json:"category" maxLength:"100" doc:"For people, to group tools." example:"shop"`
+	Kind                    string     `json:"kind" enum:"builtin,http,mcp,client" doc:"What runs it; fixed at creation." example:"http"`
 	Parameters              toolSchema `json:"parameters"`
 	HTTP                    *HTTPTool  `json:"http,omitempty" doc:"Of kind http only."`
-	Access                  string     `json:"access" enum:"read,write" doc:"Whether the tool changes anything."`
-	Confirm                 bool       `json:"confirm" doc:"The tool runs only after the person agreed."`
+	Access                  string     `json:"access" enum:"read,write" doc:"Whether the tool changes anything." example:"read"`
+	Confirm                 bool       `json:"confirm" doc:"The tool runs only after the person agreed." example:"false"`
 	MaxCallsPerConversation *int       `json:"maxCallsPerConversation" minimum:"1" maximum:"1000" doc:"null = no limit of its own."`
 	CreatedAt               *time.Time `json:"createdAt" doc:"null for built-in tools."`
 	UpdatedAt               *time.Time `json:"updatedAt" doc:"null for built-in tools."`
@@ -31,17 +31,17 @@ type Tool struct {
 // UpdatedTool is the answer to a PATCH.
 type UpdatedTool struct {
 	Tool
-	Updated bool `json:"updated" enum:"true"`
+	Updated bool `json:"updated" enum:"true" doc:"Always true."`
 }
 
 // HTTPTool is the request that a tool makes.
 type HTTPTool struct {
-	Method         string            `json:"method" enum:"GET,POST,PUT,PATCH,DELETE"`
-	URL            string            `json:"url" minLength:"1" maxLength:"2048" example:"https://shop.example.com/orders/{{args.orderId}}"`
+	Method         string            `json:"method" enum:"GET,POST,PUT,PATCH,DELETE" doc:"The method of the request." example:"GET"`
+	URL            string            `json:"url" minLength:"1" maxLength:"2048" doc:"The address, with templates in path and query values." example:"https://shop.example.com/orders/{{args.orderId}}"`
 	Headers        map[string]string `json:"headers" doc:"A credential that stands here literally is shown as ••••."`
 	Query          map[string]string `json:"query" doc:"Added to the query of url. A credential that stands here literally is shown as ••••."`
 	Body           toolBody          `json:"body"`
-	TimeoutSeconds int               `json:"timeoutSeconds" minimum:"1" maximum:"60" default:"10"`
+	TimeoutSeconds int               `json:"timeoutSeconds" minimum:"1" maximum:"60" default:"10" doc:"How long the tool waits for an answer." example:"10"`
 	ResultPath     string            `json:"resultPath" maxLength:"500" default:"" example:"/data/0" doc:"JSON Pointer (RFC 6901) into the answer; empty = all of it."`
 }
 
@@ -55,7 +55,7 @@ func (s toolSchema) MarshalJSON() ([]byte, error) { return json.RawMessage(s).Ma
 func (toolSchema) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: true, Required: []string{"type"},
-		Properties:  map[string]*huma.Schema{"type": {Type: huma.TypeString, Enum: []any{"object"}}},
+		Properties:  map[string]*huma.Schema{"type": {Type: huma.TypeString, Enum: []any{"object"}, Description: "Always object."}},
 		Description: "JSON Schema (draft 2020-12, type object) of the arguments, at most 32 KiB, without references to other documents.",
 	}
 }
