@@ -48,7 +48,7 @@ type Agent struct {
 	Instructions string
 	Voice        *VoiceConfig
 	Chat         *ChatConfig
-	ToolIDs      []string // in the order given; unknown ids are dropped at the door
+	ToolIDs      []string // in the order given; a tool that was deleted later leaves its id here
 	PhoneNumbers []string // E.164; voice only; read from the phone_number table
 	CreatedAt    time.Time
 	UpdatedAt    time.Time

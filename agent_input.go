@@ -19,7 +19,7 @@ const (
 )
 
 // NewAgent makes an agent from a create request. Warnings tell what was accepted but adjusted or ignored.
-// The error is CodeInvalid and names every wrong field.
+// The error is CodeInvalid and names every wrong field. Whether the tools exist is for KeepTools to say.
 func NewAgent(orgID string, in *Input, now time.Time) (Agent, []string, error) {
 	a := Agent{ID: NewID(), OrgID: orgID, Status: AgentActive, ToolIDs: []string{}, PhoneNumbers: []string{}, Revision: 1}
 	in.Required("name")
@@ -72,8 +72,7 @@ func (a Agent) take(in *Input, create bool) (Agent, []string, error) {
 		return Agent{}, nil, err
 	}
 	warnings := a.modelWarnings(in)
-	warnings = append(warnings, a.configWarnings(in.Has("config"), create || domains)...)
-	return a, append(warnings, a.dropUnknownTools()...), nil
+	return a, append(warnings, a.configWarnings(in.Has("config"), create || domains)...), nil
 }
 
 func (a *Agent) takeNumbers(in *Input) {
@@ -107,24 +106,6 @@ func (a *Agent) takeConfig(in *Input) (domains bool) {
 	}
 	c.unknown()
 	return a.Chat != nil && c.Has("allowedDomains")
-}
-
-// dropUnknownTools keeps the tools that exist and names the others.
-func (a *Agent) dropUnknownTools() []string {
-	var missing []string
-	kept := make([]string, 0, len(a.ToolIDs))
-	for _, id := range a.ToolIDs {
-		if _, ok := BuiltinTool(id); ok {
-			kept = append(kept, id)
-		} else {
-			missing = append(missing, fmt.Sprintf("%q", id))
-		}
-	}
-	a.ToolIDs = kept
-	if len(missing) == 0 {
-		return nil
-	}
-	return []string{"toolIds: unknown tools were ignored: " + strings.Join(missing, ", ") + "."}
 }
 
 // chatModels are the documented chat models; any other name is accepted, because providers add models

@@ -40,6 +40,8 @@ const (
 	ScopeAll                = "*"
 	ScopeAgentsRead         = "agents:read"
 	ScopeAgentsWrite        = "agents:write"
+	ScopeToolsRead          = "tools:read"
+	ScopeToolsWrite         = "tools:write"
 	ScopeConversationsRead  = "conversations:read"
 	ScopeChat               = "chat"
 	ScopeCalls              = "calls"
@@ -49,8 +51,8 @@ const (
 )
 
 // Scopes are what a key may hold, in the order in which people should read them.
-var Scopes = []string{ScopeAll, ScopeAgentsRead, ScopeAgentsWrite, ScopeConversationsRead,
-	ScopeChat, ScopeCalls, ScopeKeysManage, ScopeOrganizationManage, ScopeAuditRead}
+var Scopes = []string{ScopeAll, ScopeAgentsRead, ScopeAgentsWrite, ScopeToolsRead, ScopeToolsWrite,
+	ScopeConversationsRead, ScopeChat, ScopeCalls, ScopeKeysManage, ScopeOrganizationManage, ScopeAuditRead}
 
 // Principal is who makes a request: the organization and what its key may do.
 type Principal struct {

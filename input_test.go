@@ -239,7 +239,6 @@ func TestWarnings(t *testing.T) {
 		{`{"name":"A","type":"voice","model":"gpt-4o"}`, "chat model"},
 		{`{"name":"A","type":"voice","model":"gpt-realtime-2.1"}`, ""},
 		{`{"name":"A","type":"voice","model":"my-own"}`, "my-own"},
-		{`{"name":"A","type":"voice","toolIds":["nope","current_time"]}`, "nope"},
 		{`{"name":"A","type":"chat","model":"gpt-realtime","config":{"allowedDomains":["a.com"]}}`, "realtime model"},
 		{`{"name":"A","type":"chat","model":"gpt-3.5-turbo","config":{"allowedDomains":["a.com"]}}`, ""},
 		{`{"name":"A","type":"chat","model":"llama","config":{"allowedDomains":["a.com"]}}`, ""},
@@ -266,8 +265,13 @@ func TestWarnings(t *testing.T) {
 func TestUnknownToolsAreDroppedAndRepeatedOnesCountOnce(t *testing.T) {
 	t.Parallel()
 	a, _, err := create(`{"name":"A","type":"voice","toolIds":["current_time","x","current_time"]}`)
-	if err != nil || len(a.ToolIDs) != 1 || a.ToolIDs[0] != "current_time" {
-		t.Errorf("toolIds = %q, %v", a.ToolIDs, err)
+	if err != nil || len(a.ToolIDs) != 2 {
+		t.Fatalf("toolIds = %q, %v", a.ToolIDs, err)
+	}
+	clock, _ := parley.BuiltinTool("current_time")
+	w := a.KeepTools(map[string]parley.Tool{"current_time": clock})
+	if len(a.ToolIDs) != 1 || a.ToolIDs[0] != "current_time" || len(w) != 1 || !strings.Contains(w[0], `"x"`) {
+		t.Errorf("kept %q, warnings %q", a.ToolIDs, w)
 	}
 }
 

@@ -1,38 +1,88 @@
 package parley
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
-// Tool is something an agent can do during a conversation. Built-in tools have their slug as id.
+// ToolKind says what runs a tool; it is fixed at creation.
+type ToolKind string
+
+// The tool kinds. Of these, organizations make HTTP tools; built-in ones come with the server.
+const (
+	ToolBuiltin ToolKind = "builtin"
+	ToolHTTP    ToolKind = "http"
+	ToolMCP     ToolKind = "mcp"    // not available yet
+	ToolClient  ToolKind = "client" // not available yet
+)
+
+// What a tool does to the world.
+const (
+	AccessRead  = "read"
+	AccessWrite = "write"
+)
+
+// Limits of a tool's fields: texts in Unicode code points, parameters and body in bytes of JSON.
+const (
+	MaxToolName         = 100
+	MaxToolDescription  = 1_024
+	MaxToolCategory     = 100
+	MaxToolParameters   = 32 << 10
+	MaxToolCalls        = 1_000 // of maxCallsPerConversation
+	MaxTools            = 1_000 // of one organization
+	MaxUsefulTools      = 10    // of one agent; with more, models choose worse
+	MaxToolURL          = 2_048
+	MaxToolHeaders      = 40
+	MaxToolHeaderName   = 100
+	MaxToolHeader       = 4_096
+	MaxToolQuery        = 40
+	MaxToolQueryName    = 128
+	MaxToolQueryValue   = 2_048
+	MaxToolBody         = 32 << 10
+	MaxToolTimeout      = 60 // seconds
+	DefaultToolTimeout  = 10 // seconds
+	MaxToolResultPath   = 500
+	defaultToolSchema   = `{"type":"object","properties":{}}`
+	functionNamePattern = "^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
+)
+
+// Tool is something an agent can do during a conversation. Built-in tools have their slug as id, no
+// organization and no times.
 type Tool struct {
 	ID           string
+	OrgID        string
 	Name         string // for people
-	FunctionName string // for the model: ^[a-zA-Z][a-zA-Z0-9_-]{0,63}$
+	FunctionName string // for the model: ^[a-zA-Z][a-zA-Z0-9_-]{0,63}$, unique in the organization
 	Description  string
 	Category     string
-	Kind         string          // builtin (http, mcp, client: issue "Tools")
-	Parameters   json.RawMessage // JSON Schema, type object
+	Kind         ToolKind
+	Parameters   json.RawMessage // JSON Schema, type object, draft 2020-12; compact
+	HTTP         *HTTPTool       // of kind http only
+	Access       string          // read, write
+	Confirm      bool            // runs only after the person agreed
+	MaxCalls     *int            // per conversation; nil = no limit of its own
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
-var builtinTools = []Tool{{
-	ID:           "current_time",
-	Name:         "Current time",
-	FunctionName: "current_time",
-	Description:  "Tells the current date and time, in UTC or in a given IANA time zone.",
-	Category:     "information",
-	Kind:         "builtin",
-	Parameters: json.RawMessage(`{"type":"object","properties":{"timezone":{"type":"string",` +
-		`"description":"IANA time zone such as Europe/Helsinki; UTC when absent"}},"additionalProperties":false}`),
-}}
-
-// BuiltinTool returns the built-in tool with this slug.
-func BuiltinTool(slug string) (Tool, bool) {
-	for _, t := range builtinTools {
-		if t.ID == slug {
-			return t, true
-		}
-	}
-	return Tool{}, false
+// HTTPTool is the request that a tool of kind http makes. URL (path and query values), header values, query
+// values and the body may hold templates, see template.
+type HTTPTool struct {
+	Method         string
+	URL            string
+	Headers        map[string]string // may hold credentials: show Masked, store sealed
+	Query          map[string]string // added to the URL's own; may hold credentials
+	Body           json.RawMessage   // a JSON string is text; an object or array is sent as JSON; nil = the unused arguments
+	TimeoutSeconds int
+	ResultPath     string // JSON Pointer (RFC 6901) into the answer; "" = all of it
 }
 
-// BuiltinTools returns all built-in tools.
-func BuiltinTools() []Tool { return append([]Tool(nil), builtinTools...) }
+// ToolFilter selects tools for a list. Zero values mean "any".
+type ToolFilter struct {
+	Kind          ToolKind
+	Category      string
+	Search        string // case-insensitive literal substring of the name
+	Sort          string // createdAt (default), updatedAt, name
+	Ascending     bool
+	Limit, Offset int
+}

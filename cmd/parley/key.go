@@ -29,7 +29,7 @@ type ofOrg struct {
 type keyCreateCmd struct {
 	ofOrg  `embed:""`
 	Name   string        `name:"name" default:"Command line" help:"Name for people to recognize it."`
-	Scopes []string      `name:"scope" placeholder:"SCOPE" help:"Scope, repeatable (default: everything): agents:read, agents:write, conversations:read, chat, calls, keys:manage."`
+	Scopes []string      `name:"scope" placeholder:"SCOPE" help:"Scope, repeatable (default: everything): agents:read, agents:write, tools:read, tools:write, conversations:read, chat, calls, keys:manage."`
 	Expire time.Duration `name:"expires-in" placeholder:"DURATION" help:"Life of the key, such as 720h (default: no end)."`
 }
 

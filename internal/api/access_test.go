@@ -53,6 +53,8 @@ var validBodies = map[string]string{
 	"post /api/v1/agents":                  `{"name":"Own","type":"voice"}`,
 	"patch /api/v1/agents/{agentId}":       `{"name":"Stolen"}`,
 	"post /api/v1/agents/{agentId}/chat":   `{"message":"hi"}`,
+	"post /api/v1/tools":                   toolBody,
+	"patch /api/v1/tools/{toolId}":         `{"name":"Stolen"}`,
 	"post /api/v1/api-keys":                `{"name":"Own"}`,
 	"patch /api/v1/api-keys/{keyId}":       `{"name":"Stolen"}`,
 	"post /api/v1/api-keys/{keyId}/rotate": `{}`,
@@ -70,12 +72,13 @@ func TestTenants(t *testing.T) {
 		agent := h.createAgent(t, "", `{"name":"Canary agent","type":"chat","config":{"allowedDomains":["a.com"]}}`)
 		voice := h.createAgent(t, "", `{"name":"Canary voice","type":"voice"}`)
 		said := h.do(t, request{method: "POST", path: "/api/v1/agents/" + agent + "/chat", body: `{"message":"Canary words"}`})
+		tool := h.createTool(t, "", `{"name":"Canary tool","description":"Canary","kind":"http","http":{"method":"GET","url":"https://a.example.com/"}}`)
 		key := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"Canary key"}`})
 		test := h.do(t, request{method: "POST", path: "/api/v1/test-calls", body: `{"agentId":"` + voice + `"}`})
 		if said.status != 200 || key.status != 201 || test.status != 201 {
 			t.Fatalf("preparing: %s %s %s", said.body, key.body, test.body)
 		}
-		ids := map[string]string{"agentId": agent, "conversationId": said.text("data.conversationId"), "keyId": key.text("data.id"), "id": test.text("data.id")}
+		ids := map[string]string{"agentId": agent, "conversationId": said.text("data.conversationId"), "keyId": key.text("data.id"), "toolId": tool, "id": test.text("data.id")}
 		thief := h.newKey(storetest.Organization(t, st).ID, parley.ScopeAll)
 		for _, r := range h.operations(t, ids) {
 			named := strings.Contains(r.path, "-") && slices.ContainsFunc(slices.Collect(maps.Values(ids)), func(id string) bool { return strings.Contains(r.path, id) })
@@ -105,7 +108,7 @@ func TestScopes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t))
 	unknown := "550e8400-e29b-41d4-a716-446655440000"
-	ids := map[string]string{"agentId": unknown, "conversationId": unknown, "keyId": unknown, "id": unknown}
+	ids := map[string]string{"agentId": unknown, "conversationId": unknown, "keyId": unknown, "toolId": unknown, "id": unknown}
 	key := h.newKey(h.org.ID, "nothing")
 	for _, r := range h.operations(t, ids) {
 		r.key, r.body = key, strings.ReplaceAll(r.body, "$agent", unknown)

@@ -37,7 +37,7 @@ func (a *API) agentBodyOf(create bool, kind, name string, config *huma.Schema) *
 		"model":  {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(255), Pattern: notBlank, Description: "Default: " + defaultModels[kind] + "."},
 		"config": {Ref: config.Ref, Description: "Merged by key: absent keeps, null resets to the default."},
 		"toolIds": {Type: huma.TypeArray, MaxItems: ptr(128), Items: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(100), Pattern: notBlank},
-			Description: "The full set; [] clears it, absent keeps it. Unknown ids are ignored and named in warnings."},
+			Description: "Ids of tools, built-in ones by their slugs: the full set; [] clears it, absent keeps it. Unknown ids are ignored and named in warnings."},
 	}}
 	if kind == "voice" {
 		s.Properties["phoneNumbers"] = &huma.Schema{Type: huma.TypeArray, MaxItems: ptr(100), Items: &huma.Schema{Type: huma.TypeString, Pattern: `^\+[1-9][0-9]{1,14}$`},

@@ -41,7 +41,7 @@ type AgentTool struct {
 	Name        string         `json:"name" doc:"For people." example:"Current time"`
 	Description string         `json:"description" doc:"What the model is told about it." example:"Tells the current date and time in a time zone."`
 	Category    string         `json:"category" doc:"What kind of tool it is." example:"information"`
-	Config      map[string]any `json:"config" doc:"How it is set up, without secrets." example:"{}"`
+	Config      map[string]any `json:"config" doc:"How it is set up, without secrets: method and url of an HTTP tool." example:"{}"`
 }
 
 // AgentConfig is one of the two configs.
@@ -94,15 +94,16 @@ type ChatConfig struct {
 	DailyMessageLimit *int     `json:"dailyMessageLimit" minimum:"0" maximum:"1000000" doc:"Messages per UTC day; null = no limit."`
 }
 
-func (a *API) agentView(g parley.Agent) Agent {
+// agentView shows an agent with those of its tools that are known; a tool that was deleted is left out.
+func (a *API) agentView(g parley.Agent, known map[string]parley.Tool) Agent {
 	v := Agent{
 		ID: g.ID, Name: g.Name, Type: string(g.Type), Status: string(g.Status), Model: g.Model, Instructions: g.Instructions,
 		Config: AgentConfig{voice: g.Voice, chat: g.Chat}, Tools: make([]AgentTool, 0, len(g.ToolIDs)),
 		CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt, DeletedAt: g.DeletedAt,
 	}
 	for _, id := range g.ToolIDs {
-		if t, ok := parley.BuiltinTool(id); ok {
-			v.Tools = append(v.Tools, AgentTool{ID: t.ID, Name: t.Name, Description: t.Description, Category: t.Category, Config: map[string]any{}})
+		if t, ok := known[id]; ok {
+			v.Tools = append(v.Tools, agentTool(t))
 		}
 	}
 	if g.Type == parley.AgentChat {
@@ -111,6 +112,15 @@ func (a *API) agentView(g parley.Agent) Agent {
 	}
 	numbers := append([]string{}, g.PhoneNumbers...)
 	v.PhoneNumbers = &numbers
+	return v
+}
+
+// agentTool shows nothing that could be secret.
+func agentTool(t parley.Tool) AgentTool {
+	v := AgentTool{ID: t.ID, Name: t.Name, Description: t.Description, Category: t.Category, Config: map[string]any{}}
+	if t.HTTP != nil {
+		v.Config["method"], v.Config["url"] = t.HTTP.Method, t.HTTP.URL
+	}
 	return v
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"parley"
@@ -87,9 +88,18 @@ func (a *API) listAgents(ctx context.Context, orgID string, in *agentQuery) (rep
 	if err != nil {
 		return refuse[AgentList](err)
 	}
+	var ids []string
+	for _, g := range found.Agents {
+		ids = append(ids, g.ToolIDs...)
+	}
+	slices.Sort(ids)
+	known, err := a.opt.Store.FindTools(ctx, orgID, slices.Compact(ids))
+	if err != nil {
+		return refuse[AgentList](err)
+	}
 	list := AgentList{Agents: make([]Agent, len(found.Agents)), Pagination: page(in.Limit, in.Offset, len(found.Agents), found.Total)}
 	for i, g := range found.Agents {
-		list.Agents[i] = a.agentView(g)
+		list.Agents[i] = a.agentView(g, known)
 	}
 	return data(list)
 }
@@ -104,11 +114,17 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[Agent], error) {
+		agent := agent // this may run twice
+		known, err := tx.FindTools(ctx, orgID, agent.ToolIDs)
+		if err != nil {
+			return refuse[Agent](err)
+		}
+		ignored := agent.KeepTools(known)
 		if err := tx.CreateAgent(ctx, orgID, agent); err != nil {
 			return refuse[Agent](err)
 		}
-		view := a.agentView(agent)
-		return reply[Agent]{data: view, warnings: warnings, etag: agentTag(agent), note: agentNote("create", agent, nil, view)}, nil
+		view := a.agentView(agent, known)
+		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored), etag: agentTag(agent), note: agentNote("create", agent, nil, view)}, nil
 	}, nil
 }
 
@@ -117,7 +133,11 @@ func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[
 		return refuse[Agent](err)
 	}
 	agent, err := a.opt.Store.FindAgent(ctx, orgID, in.AgentID)
-	return reply[Agent]{data: a.agentView(agent), etag: agentTag(agent)}, err
+	if err != nil {
+		return refuse[Agent](err)
+	}
+	known, err := a.opt.Store.FindTools(ctx, orgID, agent.ToolIDs)
+	return reply[Agent]{data: a.agentView(agent, known), etag: agentTag(agent)}, err
 }
 
 func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (effect[UpdatedAgent], error) {
@@ -143,12 +163,19 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		if err != nil {
 			return refuse[UpdatedAgent](err)
 		}
+		known, err := tx.FindTools(ctx, orgID, slices.Concat(before.ToolIDs, agent.ToolIDs))
+		if err != nil {
+			return refuse[UpdatedAgent](err)
+		}
+		if fields.Has("toolIds") {
+			warnings = append(warnings, agent.KeepTools(known)...)
+		}
 		if err := tx.UpdateAgent(ctx, orgID, agent); err != nil {
 			return refuse[UpdatedAgent](err)
 		}
-		view := a.agentView(agent)
+		view := a.agentView(agent, known)
 		return reply[UpdatedAgent]{data: UpdatedAgent{Agent: view, Updated: true}, message: "Agent updated successfully", warnings: warnings,
-			etag: agentTag(agent), note: agentNote("update", agent, a.agentView(before), view)}, nil
+			etag: agentTag(agent), note: agentNote("update", agent, a.agentView(before, known), view)}, nil
 	}, nil
 }
 
@@ -164,9 +191,13 @@ func (a *API) deleteAgent(_ context.Context, orgID string, in *agentDelete) (eff
 		if err := in.match(agentTag(before)); err != nil {
 			return refuse[Deleted](err)
 		}
+		known, err := tx.FindTools(ctx, orgID, before.ToolIDs)
+		if err != nil {
+			return refuse[Deleted](err)
+		}
 		err = tx.DeleteAgent(ctx, orgID, in.AgentID, a.instant())
 		return reply[Deleted]{data: Deleted{ID: in.AgentID, Deleted: true}, message: "Agent deleted successfully",
-			note: agentNote("delete", before, a.agentView(before), nil)}, err
+			note: agentNote("delete", before, a.agentView(before, known), nil)}, err
 	}, nil
 }
 
@@ -179,7 +210,11 @@ func (a *API) restoreAgent(_ context.Context, orgID string, in *AgentPath) (effe
 		if err != nil {
 			return refuse[Agent](err)
 		}
-		view := a.agentView(agent)
+		known, err := tx.FindTools(ctx, orgID, agent.ToolIDs)
+		if err != nil {
+			return refuse[Agent](err)
+		}
+		view := a.agentView(agent, known)
 		return reply[Agent]{data: view, message: "Agent restored successfully", etag: agentTag(agent), note: agentNote("restore", agent, nil, view)}, nil
 	}, nil
 }

@@ -71,6 +71,7 @@ func New(opt Options) *API {
 // operations is the list of everything that the API can do.
 func (a *API) operations() {
 	a.agentOperations()
+	a.toolOperations()
 	a.conversationOperations()
 	a.chatOperations()
 	a.testCallOperations()

@@ -79,8 +79,9 @@ func TestEveryWriteIsAudited(t *testing.T) {
 	deleted := h.createAgent(t, "", `{"name":"Bea","type":"chat"}`)
 	h.do(t, request{method: "DELETE", path: "/api/v1/agents/" + deleted})
 	key := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"k"}`}).text("data.id")
+	tool := h.createTool(t, "", strings.Replace(toolBody, "Look up order", "Changed", 1))
 	skipped := []string{"/chat", "/sign"} // a chat is on record as a conversation; signing changes nothing
-	ids := map[string]string{"agentId": agent, "keyId": key, "conversationId": agent, "id": agent}
+	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent}
 	for _, r := range h.operations(t, ids) {
 		if r.method == "GET" || slices.ContainsFunc(skipped, func(s string) bool { return strings.HasSuffix(r.path, s) }) {
 			continue
@@ -91,6 +92,9 @@ func TestEveryWriteIsAudited(t *testing.T) {
 		}
 		if r.method == "DELETE" && strings.HasSuffix(r.path, agent) {
 			r.path = strings.Replace(r.path, agent, h.createAgent(t, "", `{"name":"Cea","type":"chat"}`), 1)
+		}
+		if r.method == "DELETE" && strings.HasSuffix(r.path, tool) {
+			r.path = strings.Replace(r.path, tool, h.createTool(t, "", strings.Replace(toolBody, "Look up order", "Deleted", 1)), 1)
 		}
 		r.body = strings.ReplaceAll(r.body, "$agent", agent)
 		before := count()

@@ -60,7 +60,11 @@ func newLimitedHouse(t *testing.T, st *store.Store, perMinute int) *house {
 // newHouseFor is another process on the same database when key is one of the organization's; "" makes one.
 func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string, perMinute int) *house {
 	t.Helper()
-	logger := slog.New(slog.DiscardHandler)
+	return newHouseThatLogs(t, st, org, key, slog.New(slog.DiscardHandler))
+}
+
+func newHouseThatLogs(t *testing.T, st *store.Store, org parley.Organization, key string, logger *slog.Logger) *house {
+	t.Helper()
 	sim, err := model.Start(model.Options{FirstDelta: -1})
 	if err != nil {
 		t.Fatal(err)

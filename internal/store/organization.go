@@ -56,12 +56,19 @@ func (r *Reader) FindCredentials(ctx context.Context, orgID string) (SealedCrede
 
 // HasSealed reports whether any row of the server is sealed with the key ring. Server-wide.
 func (r *Reader) HasSealed(ctx context.Context) (bool, error) {
-	const q = `SELECT COUNT(*) FROM organization WHERE twilio_auth_token IS NOT NULL OR openai_key IS NOT NULL`
-	var n int64
-	if _, err := r.q.row(ctx, []any{&n}, q); err != nil {
-		return false, fmt.Errorf("counting sealed rows: %w", err)
+	for _, q := range []string{
+		`SELECT COUNT(*) FROM organization WHERE twilio_auth_token IS NOT NULL OR openai_key IS NOT NULL`,
+		`SELECT COUNT(*) FROM tool WHERE headers IS NOT NULL OR query IS NOT NULL`,
+	} {
+		var n int64
+		if _, err := r.q.row(ctx, []any{&n}, q); err != nil {
+			return false, fmt.Errorf("counting sealed rows: %w", err)
+		}
+		if n > 0 {
+			return true, nil
+		}
 	}
-	return n > 0, nil
+	return false, nil
 }
 
 // CreateOrganization stores a new organization. A taken name is a conflict. Server-wide.

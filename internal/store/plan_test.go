@@ -138,6 +138,7 @@ func callEverything(t *testing.T, st *store.Store) {
 			tx.AppendEvents(ctx, org.ID, call.ID, 0, []parley.Event{{Seq: 1, Type: "x", Data: []byte("{}")}}),
 			tx.SetCredentials(ctx, org.ID, store.SealedCredentials{}),
 			tx.UpdateAgent(ctx, org.ID, agent),
+			tx.CreateTool(ctx, org.ID, storetest.NewTool(org.ID, "Look up")),
 		); err != nil {
 			return err
 		}
@@ -156,6 +157,11 @@ func callEverything(t *testing.T, st *store.Store) {
 	for _, sort := range []string{"createdAt", "updatedAt", "name"} {
 		_, err := st.ListAgents(ctx, org.ID, parley.AgentFilter{Sort: sort, Search: "a", Type: parley.AgentVoice, Status: parley.AgentActive, Limit: 10})
 		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []parley.ToolFilter{{}, {Kind: parley.ToolHTTP, Category: "c", Search: "a", Sort: "name"}} {
+		if _, _, err := st.ListTools(ctx, org.ID, f); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -90,7 +90,7 @@ func New(o Options) *Runner {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.builtins = map[string]function{"current_time": r.currentTime}
+	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
 	return r
 }
 

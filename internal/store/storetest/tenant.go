@@ -29,6 +29,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.SetCredentials(ctx, owner.ID, store.SealedCredentials{OpenAIKey: []byte("sealed")}),
 			tx.AppendAudit(ctx, owner.ID, parley.AuditEntry{ID: parley.NewID(), At: Now(), Resource: parley.AuditResource{Type: "agent", ID: agent.ID}}),
 			claimed(ctx, tx, owner.ID),
+			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
 		)
 	})
 	before := snapshot(t, st, owner.ID, agent, call, run)
@@ -138,6 +139,31 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			_, err := tx.RestoreAgent(ctx, orgID, agent.ID, Now())
 			return err
 		},
+		"FindTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindTool(ctx, orgID, ownersTool("").ID)
+			return err
+		},
+		"FindTools": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			found, err := tx.FindTools(ctx, orgID, []string{ownersTool("").ID})
+			return nothing(len(found), err)
+		},
+		"ListTools": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, total, err := tx.ListTools(ctx, orgID, parley.ToolFilter{Kind: parley.ToolHTTP, Search: "look", Category: "shop"})
+			return nothing(total, err)
+		},
+		"CreateTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			err := tx.CreateTool(ctx, orgID, ownersTool(orgID)) // the function name is free here
+			if parley.IsConflict(err) {                         // ids are random: a taken one tells nothing
+				return errNothing
+			}
+			return err
+		},
+		"UpdateTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.UpdateTool(ctx, orgID, ownersTool(orgID))
+		},
+		"DeleteTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeleteTool(ctx, orgID, ownersTool("").ID)
+		},
 		"FindConversation": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			_, err := tx.FindConversation(ctx, orgID, call.ID)
 			return err
@@ -215,8 +241,9 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	secrets, err7 := st.FindCredentials(ctx, orgID)
 	claim, err8 := st.FindIdempotency(ctx, orgID, UsedKey)
 	org, err9 := st.FindOrganization(ctx, orgID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
+	tool, err10 := st.FindTool(ctx, orgID, ownersTool("").ID)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool}
 }
