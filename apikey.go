@@ -10,11 +10,11 @@ import (
 type APIKey struct {
 	ID          string     `json:"id" format:"uuid"`
 	OrgID       string     `json:"-"`
-	Name        string     `json:"name" doc:"For people, to recognize it."`
-	Description string     `json:"description" doc:"What it is for."`
-	Prefix      string     `json:"prefix" doc:"How the key begins."`
-	Last4       string     `json:"last4" doc:"How the key ends."`
-	Scopes      []string   `json:"scopes" nullable:"false" doc:"What it may do; * is everything."`
+	Name        string     `json:"name" doc:"For people, to recognize it." example:"Website"`
+	Description string     `json:"description" doc:"What it is for." example:"The chat on our home page"`
+	Prefix      string     `json:"prefix" doc:"How the key begins." example:"pk_live_8sdQ"`
+	Last4       string     `json:"last4" doc:"How the key ends." example:"2xvK"`
+	Scopes      []string   `json:"scopes" nullable:"false" doc:"What it may do; * is everything." example:"[\"chat\"]"`
 	CreatedAt   time.Time  `json:"createdAt"`
 	ExpiresAt   *time.Time `json:"expiresAt" doc:"Null = no end."`
 	RevokedAt   *time.Time `json:"revokedAt" doc:"Null = not revoked."`

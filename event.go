@@ -11,7 +11,7 @@ type Event struct {
 	Seq  int64           `json:"seq" doc:"The place in the log, from 1." example:"1"`
 	Type string          `json:"type" doc:"What happened; new types may be added." example:"message.user"`
 	At   time.Time       `json:"at" doc:"When it happened."`
-	Data json.RawMessage `json:"data" doc:"What belongs to this type of event."`
+	Data json.RawMessage `json:"data" doc:"What belongs to this type of event." example:"{\"itemId\":\"item_1\",\"text\":\"What are your opening hours?\"}"`
 }
 
 // NewEvent marshals data into an event without a sequence number, which the log assigns. data must be one

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -131,23 +132,25 @@ func (a *API) Reference() ([]byte, error) {
 	return reference.Page(doc, cmp.Or(a.opt.PublicURL, "http://127.0.0.1:8080"))
 }
 
-// mountDocument serves the document in its forms, without a key: it is the same for everybody.
+// mountDocument serves the document in its forms, without a key: it is the same for everybody. A form is made
+// when it is first asked for. It is made of constants, so a failure is a programming error, which tests find.
 func (a *API) mountDocument() {
-	serve := func(pattern, media string, make func() ([]byte, error)) {
-		body, err := make()
-		if err != nil {
-			panic(err) // the document is made of constants: a failure is a programming error
-		}
-		sum := sha256.Sum256(body)
-		tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	serve := func(pattern, media string, form func() ([]byte, error)) {
+		form = sync.OnceValues(form)
 		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			body, err := form()
+			if err != nil {
+				respond.Error(w, r, a.opt.Logger, err)
+				return
+			}
+			sum := sha256.Sum256(body)
 			h := w.Header()
 			h.Set("Content-Type", media)
 			h.Set("X-Content-Type-Options", "nosniff")
 			h.Set("Content-Security-Policy", reference.Policy)
 			h.Set("Referrer-Policy", "no-referrer")
 			h.Set("Cache-Control", "no-cache") // kept, but asked about: a new version shows at once
-			h.Set("ETag", tag)
+			h.Set("ETag", `"`+hex.EncodeToString(sum[:16])+`"`)
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 		})
 	}

@@ -3,7 +3,7 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -146,19 +146,24 @@ func TestDocumentDescribesEveryOperation(t *testing.T) {
 	}
 }
 
-// TestDocumentIsServed without a key, in both forms.
+// TestDocumentIsServed without a key, in each form, and not again to a client that has it.
 func TestDocumentIsServed(t *testing.T) {
 	t.Parallel()
 	a := api.New(api.Options{Version: "1"})
-	for path, start := range map[string]string{"/openapi.yaml": "components:", "/openapi.json": "{"} {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", path, nil)
-		if err != nil {
-			t.Fatal(err)
+	for path, start := range map[string]string{"/openapi.yaml": "components:", "/openapi.json": "{", "/docs": "<!doctype html>"} {
+		get := func(tag string) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+			r.Header.Set("If-None-Match", tag)
+			w := newRecorder()
+			a.Mux().ServeHTTP(w, r)
+			return w
 		}
-		w := newRecorder()
-		a.Mux().ServeHTTP(w, r)
-		if w.Code != 200 || !strings.HasPrefix(w.Body.String(), start) {
+		w := get("")
+		if w.Code != 200 || !strings.HasPrefix(w.Body.String(), start) || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s = %d %.40s", path, w.Code, w.Body)
+		}
+		if again := get(w.Header().Get("ETag")); again.Code != 304 || again.Body.Len() > 0 {
+			t.Errorf("%s again = %d with %d bytes", path, again.Code, again.Body.Len())
 		}
 	}
 }

@@ -62,7 +62,8 @@ func (x exampler) resolve(s *huma.Schema) *huma.Schema {
 	return s
 }
 
-// of is an example of a schema: the one that it names, or one with every required member.
+// of is an example of a schema: the one that it names, or one with every member that is required
+// or has an example.
 func (x exampler) of(s *huma.Schema) any {
 	s = x.resolve(s)
 	x.depth++
@@ -87,6 +88,11 @@ func (x exampler) of(s *huma.Schema) any {
 		out := object{}
 		for _, name := range s.Required {
 			out = append(out, member{name, x.of(s.Properties[name])})
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+			if !slices.Contains(s.Required, name) && len(s.Properties[name].Examples) > 0 {
+				out = append(out, member{name, s.Properties[name].Examples[0]})
+			}
 		}
 		return out
 	case huma.TypeArray:

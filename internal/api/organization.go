@@ -16,7 +16,7 @@ import (
 // which one it is.
 type Organization struct {
 	ID        string    `json:"id" format:"uuid"`
-	Name      string    `json:"name" minLength:"1" maxLength:"255"`
+	Name      string    `json:"name" minLength:"1" maxLength:"255" example:"Example Ltd"`
 	Limits    Limits    `json:"limits"`
 	OpenAI    OpenAI    `json:"openai" doc:"The organization's own account at the model provider."`
 	Twilio    Twilio    `json:"twilio" doc:"The organization's own account at the carrier."`
@@ -31,8 +31,8 @@ type UpdatedOrganization struct {
 
 // Limits are an organization's limits in force.
 type Limits struct {
-	RequestsPerMinute    int `json:"requestsPerMinute" doc:"The rate limit in force. That many requests may come at once."`
-	MaxRequestsPerMinute int `json:"maxRequestsPerMinute" doc:"The most that the organization can choose; the operator of the server grants it."`
+	RequestsPerMinute    int `json:"requestsPerMinute" doc:"The rate limit in force. That many requests may come at once." example:"600"`
+	MaxRequestsPerMinute int `json:"maxRequestsPerMinute" doc:"The most that the organization can choose; the operator of the server grants it." example:"600"`
 }
 
 // OpenAI shows the organization's account at the model provider.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 ./install.sh
 build=$(mktemp -d "$PWD/build-XXXXXX") # here, where the compiler and node find the modules
 trap 'rm -rf "$build"' EXIT
-npx --no-install openapi-typescript "$document" -o "$build/parley.ts" >/dev/null
+(cd "$build" && npx --no-install openapi-typescript "$document" -o parley.ts >/dev/null) # away from redocly.yaml, which it would read
 cp smoke.ts "$build"
 echo '{"extends": "../tsconfig.json", "files": ["smoke.ts"]}' >"$build/tsconfig.json"
 npx --no-install tsc -p "$build"
