@@ -75,7 +75,7 @@ func TestRequestLines(t *testing.T) {
 		{"GET /api//v1/ok" + host, 404, false},
 		{"GET /api/v1/ok/../panic" + host, 404, false},
 		{"GET /api/v1/ok/%2e%2e/part" + host, 200, true}, // an id like any other
-		{"GET /api/v1/ok/%2F/part" + host, 404, false}, // http.ServeMux takes a lone slash for the end of a path
+		{"GET /api/v1/ok/%2F/part" + host, 404, false},   // http.ServeMux takes a lone slash for the end of a path
 		{"GET /api/v1/ok/a%2Fb/part" + host, 200, true},
 		{"GET /api/v1/ok/%00/part" + host, 200, true},
 		{"GET /%2e%2e/%2e%2e/etc/passwd" + host, 404, false},

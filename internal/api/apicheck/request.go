@@ -15,7 +15,7 @@ const tries = 30 // to make a value that a schema allows
 // plain is a request that the document allows.
 func (c *checker) plain(op *operation) (*exchange, error) {
 	e := &exchange{op: op, want: accepted, method: op.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
-	target, kind := c.pool.path(op)
+	target, kind := c.path(op)
 	e.target = target
 	var query []string
 	for _, p := range op.params {
@@ -50,6 +50,20 @@ func (c *checker) plain(op *operation) (*exchange, error) {
 		e.header.Set("Accept", pick(c.gen, sortedKeys(media)))
 	}
 	return e, nil
+}
+
+// path names a thing, or something that may be one.
+func (c *checker) path(op *operation) (string, map[string]string) {
+	return c.pool.path(op, func(name string) string {
+		for _, p := range op.params {
+			if p.in == "path" && p.name == name && (p.schema["pattern"] != nil || p.schema["enum"] != nil) {
+				if v, err := c.allowed(p.schema, p.at, name, nil); err == nil {
+					return fmt.Sprint(v)
+				}
+			}
+		}
+		return "00000000-0000-4000-8000-000000000000"
+	})
 }
 
 // fill adds a body. kind is what the resource of the path is: a member that tells kinds of a resource apart
