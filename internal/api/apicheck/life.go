@@ -75,7 +75,8 @@ func (c *checker) step(ctx context.Context, l *life, s lifeStep) (ok bool, err e
 	if err := c.try(ctx, e); err != nil {
 		return false, err
 	}
-	if e.status != s.status && !(e.status == http.StatusConflict && op.body != nil) {
+	taken := e.status == http.StatusConflict && op.body != nil // a unique value
+	if e.status != s.status && !taken {
 		c.fail(ctx, e, fmt.Sprintf("%s was answered %d", e.note, e.status))
 		return false, nil
 	}
