@@ -74,7 +74,10 @@ func (c *checker) fill(e *exchange, kind map[string]string) error {
 		return fmt.Errorf("%s, body: %w", e.op.id, err)
 	}
 	if e.op.example != nil && len(kind) == 0 && c.gen.chance(3) {
-		v = e.op.example
+		v = clone(e.op.example)
+	}
+	for _, name := range c.opt.Omit[e.op.id] {
+		delete(object(v), name)
 	}
 	e.value = v
 	e.body = encode(v)
@@ -83,6 +86,11 @@ func (c *checker) fill(e *exchange, kind map[string]string) error {
 		e.size = -1
 	}
 	return nil
+}
+
+// omits reports whether a body has a member that this run leaves out.
+func (c *checker) omits(op *operation, body any) bool {
+	return slices.ContainsFunc(c.opt.Omit[op.id], func(name string) bool { _, ok := object(body)[name]; return ok })
 }
 
 // allowed makes values until the schema agrees.
