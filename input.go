@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -311,17 +312,26 @@ func (in *Input) Time(name string, dst **time.Time) {
 		return
 	}
 	var s string
-	t := time.Time{}
-	err := json.Unmarshal(raw, &s)
-	if err == nil {
-		t, err = time.Parse(time.RFC3339, s)
-	}
-	if err != nil || t.Year() < minYear || t.Year() > maxYear {
+	_ = json.Unmarshal(raw, &s) // what is no string is no time either
+	t, ok := ParseTime(s)
+	if !ok {
 		in.Fail(name, "must be a time such as 2026-01-31T09:00:00Z, or null.")
+		return
+	}
+	if t.Year() < minYear || t.Year() > maxYear {
+		in.Fail(name, "must be a time of the years "+strconv.Itoa(minYear)+" to "+strconv.Itoa(maxYear)+", or null.")
 		return
 	}
 	t = t.UTC().Truncate(time.Microsecond)
 	*dst = &t
+}
+
+var instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
+
+// ParseTime reads an RFC 3339 time. Go's own parser also takes a comma in the second.
+func ParseTime(s string) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339, s)
+	return t, err == nil && instant.MatchString(s)
 }
 
 // The years that both databases and RFC 3339 can express.

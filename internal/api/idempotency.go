@@ -65,6 +65,9 @@ func (a *API) claimOf(ctx context.Context, o operation, in any) (*claim, error) 
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%s\n", r.URL.Path)
 	if b, ok := in.(interface{ raw() []byte }); ok {
+		if _, err := parley.ParseInput(b.raw()); err != nil { // what is ambiguous must equal nothing
+			return nil, err
+		}
 		body, err := canonical(b.raw())
 		if err != nil {
 			return nil, err

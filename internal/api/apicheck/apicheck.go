@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Document []byte // OpenAPI 3.1, JSON
 	BaseURL  string // origin
-	Key      string // may do everything
+	Key      string // may do everything, in an organization of its own
 	Requests int    // at least so many are sent
 	Seed     uint64 // the same seed and server send the same requests, but for ids
 
@@ -29,6 +29,9 @@ type Options struct {
 
 	// Exceptions are refusals of valid requests that the document states in words only.
 	Exceptions []Exception
+	// Omit names members of bodies that valid requests leave out, by operation: those that would change the run
+	// itself, such as its rate limit.
+	Omit map[string][]string
 	// Only limits the run to these operations, for bisecting; nil = all.
 	Only []string
 }
@@ -65,16 +68,17 @@ func (f Failure) String() string {
 
 // checker is a run.
 type checker struct {
-	opt    Options
-	base   string
-	client *http.Client
-	doc    *document
-	gen    *generator
-	rnd    *rand.Rand
-	pool   *pool
-	report Report
-	found  map[string]int    // kind of failure → index
-	locked map[string]string // the one answer to requests without a good key, its request id cut out
+	opt     Options
+	base    string
+	client  *http.Client
+	doc     *document
+	gen     *generator
+	rnd     *rand.Rand
+	pool    *pool
+	report  Report
+	looking bool              // at what was there before: it is never changed
+	found   map[string]int    // kind of failure → index
+	locked  map[string]string // the one answer to requests without a good key, its request id cut out
 }
 
 const maxFailures = 100 // kinds; a run that finds more has found enough
@@ -98,6 +102,9 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 		report: Report{Answers: map[string]map[int]int{}, Excused: map[string]int{}}}
 	c.pool = newPool(doc.ops, c.rnd)
 	c.gen = &generator{d: doc, rnd: c.rnd, id: c.pool.named, old: c.pool.text}
+	if err := c.lookAround(ctx); err != nil {
+		return c.report, err
+	}
 	for c.report.Requests < opt.Requests && len(c.report.Failures) < maxFailures {
 		if err := c.round(ctx); err != nil {
 			return c.report, err
@@ -105,6 +112,22 @@ func Run(ctx context.Context, opt Options) (Report, error) {
 	}
 	c.finish()
 	return c.report, nil
+}
+
+// lookAround lists what is there before the run.
+func (c *checker) lookAround(ctx context.Context) error {
+	c.looking = true
+	defer func() { c.looking = false }()
+	for _, op := range c.doc.ops {
+		if op.method != http.MethodGet || strings.Contains(op.path, "{") {
+			continue
+		}
+		e := &exchange{op: op, want: accepted, note: "first look", method: op.method, target: op.path, header: http.Header{"X-Api-Key": {c.opt.Key}}}
+		if err := c.try(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // round is one request to every operation, or a short story of several.
@@ -166,7 +189,7 @@ func (c *checker) try(ctx context.Context, e *exchange) error {
 	for _, p := range problems {
 		c.fail(ctx, e, p)
 	}
-	c.pool.learn(e)
+	c.pool.learn(e, c.looking)
 	return nil
 }
 

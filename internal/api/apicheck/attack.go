@@ -20,7 +20,23 @@ func (c *checker) valid(ctx context.Context, op *operation) error {
 		e.header.Del("X-Api-Key")
 		e.header.Set("Authorization", pick(c.gen, []string{"Bearer ", "bearer ", "BEARER "})+c.opt.Key)
 	}
-	return c.try(ctx, e)
+	if err := c.try(ctx, e); err != nil || e.header.Get("Idempotency-Key") == "" || e.status >= 300 || c.gen.chance(50) {
+		return err
+	}
+	return c.again(ctx, e)
+}
+
+// again sends the same request with the same Idempotency-Key: the answer must be the same, too.
+func (c *checker) again(ctx context.Context, first *exchange) error {
+	e := *first
+	e.note = "sent again with its Idempotency-Key"
+	if err := c.try(ctx, &e); err != nil {
+		return err
+	}
+	if e.status != first.status || string(e.answer) != string(first.answer) && e.got.Get("Content-Type") == "application/json" {
+		c.fail(ctx, &e, fmt.Sprintf("%s, it was answered %d %.200s in place of %d %.200s", e.note, e.status, e.answer, first.status, first.answer))
+	}
+	return nil
 }
 
 // spoiledBody changes one thing in a valid body; the schema says whether it is still valid.
@@ -37,6 +53,9 @@ func (c *checker) spoiledBody(ctx context.Context, op *operation) error {
 		e.want = refused
 	case strings.Contains(string(e.body), `\u0000`) || strings.Contains(op.path, "{"):
 		e.want = unharmed // documented in words: no U+0000; which kind a resource is
+	}
+	if e.want != refused && c.omits(op, e.value) {
+		return nil
 	}
 	return c.try(ctx, e)
 }
@@ -158,7 +177,7 @@ func (c *checker) wrongMethod(ctx context.Context, op *operation) error {
 
 // nowhere asks for paths beside those that are documented.
 func (c *checker) nowhere(ctx context.Context, op *operation) error {
-	path, _ := c.pool.path(op)
+	path, _ := c.path(op)
 	base := path[:strings.LastIndex(path, "/")]
 	e := &exchange{want: nowhere, note: "path", method: pick(c.gen, []string{"GET", "POST", "DELETE", op.method}), header: http.Header{"X-Api-Key": {c.opt.Key}}}
 	e.target = pick(c.gen, []string{path + "/", path + "/x", path + "//", "/" + path, strings.Replace(path, "/v1/", "/v1//", 1), base + "/../" + c.gen.word() + "/x/y", path + "/%2e%2e/x/y/z", path + "/..",

@@ -68,7 +68,7 @@ func parse(raw []byte) (*document, error) {
 	d := &document{root: root, compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{}}
 	d.compiler.DefaultDraft(jsonschema.Draft2020)
 	d.compiler.AssertFormat()
-	d.compiler.UseRegexpEngine(func(s string) (jsonschema.Regexp, error) { return compilePattern(s) })
+	d.compiler.UseRegexpEngine(Pattern)
 	if err := d.compiler.AddResource(resource, root); err != nil {
 		return nil, fmt.Errorf("reading the document: %w", err)
 	}
@@ -204,7 +204,8 @@ func closeObjects(v any, part bool) {
 // ecmaClasses are what ECMA-262, the dialect of JSON Schema, means by classes that Go reads as ASCII only.
 var ecmaClasses = strings.NewReplacer(`\\`, `\\`, `\S`, `[^\s\v\x{a0}\x{feff}\x{2028}\x{2029}\p{Zs}]`, `\s`, `[\s\v\x{a0}\x{feff}\x{2028}\x{2029}\p{Zs}]`)
 
-func compilePattern(s string) (*regexp.Regexp, error) { return regexp.Compile(ecmaClasses.Replace(s)) }
+// Pattern compiles a pattern of the document in the dialect that JSON Schema means, for its validator.
+func Pattern(s string) (jsonschema.Regexp, error) { return regexp.Compile(ecmaClasses.Replace(s)) }
 
 func object(v any) node { n, _ := v.(node); return n }
 

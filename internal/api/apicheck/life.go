@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -25,42 +26,78 @@ func (c *checker) life(ctx context.Context, create *operation) error {
 	if err != nil || id == "" || c.pool.items[create.path] == "" {
 		return nil //nolint:nilerr // an answer that is no JSON was reported by try
 	}
-	item := c.pool.items[create.path]
-	kind := map[string]string{"type": text(object(object(value)["data"])["type"])}
-	steps := []struct {
-		method, suffix string
-		status         int
-	}{{"GET", "", 200}, {"PATCH", "", 200}, {"DELETE", "", 200}, {"GET", "", 404}, {"DELETE", "", 404}, {"PATCH", "", 404}, {"POST", "/restore", 200}, {"GET", "", 200}}
-	for i, s := range steps {
-		if i == len(steps)-1 && c.find("POST", item+"/restore") == nil {
+	l := life{id: id, item: c.pool.items[create.path], kind: map[string]string{"type": text(object(object(value)["data"])["type"])}, born: create.id}
+	for i, s := range lifeSteps {
+		if i == len(lifeSteps)-1 && c.find("POST", l.item+"/restore") == nil {
 			break // it stays gone
 		}
-		op := c.find(s.method, item+s.suffix)
-		if op == nil || s.status == 404 && c.find("GET", item) == nil {
-			continue
-		}
-		e := &exchange{op: op, want: accepted, note: fmt.Sprintf("after %s, %d expected", create.id, s.status), method: s.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
-		e.target = template.ReplaceAllLiteralString(item, id) + s.suffix
-		if op.body != nil {
-			if err := c.fill(e, kind); err != nil {
-				return err
-			}
-		}
-		if err := c.try(ctx, e); err != nil {
+		if ok, err := c.step(ctx, &l, s); err != nil || !ok {
 			return err
-		}
-		if e.status != s.status && !(e.status == http.StatusConflict && op.body != nil) {
-			if c.excused(e) {
-				return nil
-			}
-			c.fail(ctx, e, fmt.Sprintf("%s was answered %d", e.note, e.status))
-			return nil
-		}
-		if e.method != http.MethodDelete && e.status == 200 && !strings.Contains(string(e.answer), id) {
-			c.fail(ctx, e, "the answer is about something else")
 		}
 	}
 	return nil
+}
+
+// life is a resource that is followed.
+type life struct {
+	id, item, born string
+	kind           map[string]string
+	etag, stale    string // of its last answer and of the one before
+	gone           bool   // a DELETE said so: revoking a key leaves it to be seen
+}
+
+type lifeStep struct {
+	method, suffix string
+	status         int
+	stale          bool // with the ETag of an earlier state
+}
+
+var lifeSteps = []lifeStep{{"GET", "", 200, false}, {"PATCH", "", 200, false}, {"PATCH", "", 412, true}, {"DELETE", "", 200, false}, {"GET", "", 404, false}, {"DELETE", "", 404, false},
+	{"PATCH", "", 404, false}, {"POST", "/restore", 200, false}, {"GET", "", 200, false}}
+
+func (c *checker) step(ctx context.Context, l *life, s lifeStep) (ok bool, err error) {
+	op := c.find(s.method, l.item+s.suffix)
+	if op == nil || s.status == 404 && !l.gone || s.stale && l.stale == l.etag {
+		return true, nil
+	}
+	e := &exchange{op: op, want: accepted, note: fmt.Sprintf("after %s, %d expected", l.born, s.status), method: s.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
+	e.target = template.ReplaceAllLiteralString(l.item, l.id) + s.suffix
+	if op.body != nil {
+		if err := c.fill(e, l.kind); err != nil {
+			return false, err
+		}
+	}
+	if op.takes("If-Match") && l.etag != "" {
+		e.header.Set("If-Match", l.etag)
+		if s.stale {
+			e.header.Set("If-Match", l.stale)
+		}
+	}
+	if err := c.try(ctx, e); err != nil {
+		return false, err
+	}
+	taken := e.status == http.StatusConflict && op.body != nil // a unique value
+	if e.status != s.status && !taken {
+		c.fail(ctx, e, fmt.Sprintf("%s was answered %d", e.note, e.status))
+		return false, nil
+	}
+	if e.method != http.MethodDelete && e.status == 200 && !strings.Contains(string(e.answer), l.id) {
+		c.fail(ctx, e, "the answer is about something else")
+	}
+	if e.method == http.MethodDelete {
+		l.gone = strings.Contains(string(e.answer), `"deleted":true`)
+	}
+	if tag := e.got.Get("ETag"); tag != "" {
+		l.stale, l.etag = l.etag, tag
+		if l.stale == "" {
+			l.stale = tag
+		}
+	}
+	return true, nil
+}
+
+func (o *operation) takes(name string) bool {
+	return slices.ContainsFunc(o.params, func(p param) bool { return strings.EqualFold(p.name, name) })
 }
 
 func (c *checker) find(method, path string) *operation {

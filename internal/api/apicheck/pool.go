@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,10 +17,9 @@ var template = regexp.MustCompile(`\{[^}]*\}`)
 
 // thing is a resource that an answer showed.
 type thing struct {
-	id     string
-	kind   map[string]string // its members that are words, such as type
-	own    bool              // this run made it: only such may be changed
-	params map[string]string // the path parameters above it
+	id   string
+	kind map[string]string // its members that are words, such as type
+	own  bool              // this run made it: only such may be changed
 }
 
 // pool holds the resources that answers showed, by the path of their collection.
@@ -59,22 +59,23 @@ func (p *pool) named(name string) (string, bool) {
 func (p *pool) text(name string) (string, bool) { s, ok := p.seen[name]; return s, ok }
 
 // path fills an operation's path, mostly with things that exist, and says what kind of thing the last is.
-func (p *pool) path(op *operation) (string, map[string]string) {
-	path := op.path
+// other makes a value for a parameter that no thing is known for.
+func (p *pool) path(op *operation, other func(name string) string) (string, map[string]string) {
+	var b strings.Builder
 	var kind map[string]string
-	for {
-		at := template.FindStringIndex(path)
-		if at == nil {
-			return path, kind
-		}
-		collection := strings.TrimSuffix(op.path[:template.FindStringIndex(op.path)[0]], "/")
+	end := 0
+	for _, at := range template.FindAllStringIndex(op.path, -1) {
+		b.WriteString(op.path[end:at[0]])
+		end = at[1]
 		kind = nil
-		id := "00000000-0000-4000-8000-000000000000"
-		if t := p.thing(collection, op.method != http.MethodGet); t != nil {
-			id, kind = t.id, t.kind
+		if t := p.thing(strings.TrimSuffix(op.path[:at[0]], "/"), op.method != http.MethodGet); t != nil {
+			b.WriteString(url.PathEscape(t.id))
+			kind = t.kind
+			continue
 		}
-		path = path[:at[0]] + id + path[at[1]:]
+		b.WriteString(url.PathEscape(other(op.path[at[0]+1 : at[1]-1])))
 	}
+	return b.String() + op.path[end:], kind
 }
 
 // thing picks a live one, sometimes a deleted one. What this run did not make (such as the key that it uses)
@@ -96,19 +97,25 @@ func (p *pool) thing(collection string, change bool) *thing {
 }
 
 // learn takes ids from a good answer, and forgets what was deleted.
-func (p *pool) learn(e *exchange) {
+func (p *pool) learn(e *exchange, foreign bool) {
 	if e.op == nil || e.status >= 300 || e.method != e.op.method {
 		return
 	}
 	path, _, _ := strings.Cut(e.target, "?")
-	if e.method == http.MethodDelete {
-		p.move(p.live, p.gone, path)
-		return
+	path = strings.TrimSuffix(path, "/restore")
+	item, restore := strings.CutSuffix(e.op.path, "/restore")
+	collection, name, isItem := strings.Cut(item, "/{")
+	isItem = isItem && strings.Index(name, "}") == len(name)-1
+	id, _ := url.PathUnescape(path[strings.LastIndex(path, "/")+1:])
+	switch {
+	case isItem && e.method == http.MethodDelete:
+		p.move(p.live, p.gone, collection, id)
+	case isItem && restore:
+		p.move(p.gone, p.live, collection, id)
+	case isItem && e.method == http.MethodPut:
+		p.add(collection, node{"id": id}, true)
 	}
-	if strings.HasSuffix(path, "/restore") {
-		p.move(p.gone, p.live, strings.TrimSuffix(path, "/restore"))
-	}
-	if p.items[path] == "" {
+	if p.items[e.op.path] == "" {
 		return
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(e.answer))
@@ -117,12 +124,12 @@ func (p *pool) learn(e *exchange) {
 	}
 	data := object(object(value)["data"])
 	if e.method == http.MethodPost {
-		p.add(path, data, true)
+		p.add(e.op.path, data, true)
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(data)) {
+	for _, name := range sortedKeys(data) {
 		for _, one := range list(data[name]) {
-			p.add(path, object(one), false)
+			p.add(e.op.path, object(one), !foreign)
 		}
 	}
 }
@@ -146,9 +153,7 @@ func (p *pool) add(collection string, data node, own bool) {
 	p.live[collection] = keep(append(p.live[collection], t))
 }
 
-func (p *pool) move(from, to map[string][]*thing, path string) {
-	cut := strings.LastIndex(path, "/")
-	collection, id := path[:cut], path[cut+1:]
+func (p *pool) move(from, to map[string][]*thing, collection, id string) {
 	i := slices.IndexFunc(from[collection], func(t *thing) bool { return t.id == id })
 	if i < 0 {
 		return

@@ -15,7 +15,7 @@ const tries = 30 // to make a value that a schema allows
 // plain is a request that the document allows.
 func (c *checker) plain(op *operation) (*exchange, error) {
 	e := &exchange{op: op, want: accepted, method: op.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
-	target, kind := c.pool.path(op)
+	target, kind := c.path(op)
 	e.target = target
 	var query []string
 	for _, p := range op.params {
@@ -52,6 +52,20 @@ func (c *checker) plain(op *operation) (*exchange, error) {
 	return e, nil
 }
 
+// path names a thing, or something that may be one.
+func (c *checker) path(op *operation) (string, map[string]string) {
+	return c.pool.path(op, func(name string) string {
+		for _, p := range op.params {
+			if p.in == "path" && p.name == name && (p.schema["pattern"] != nil || p.schema["enum"] != nil) {
+				if v, err := c.allowed(p.schema, p.at, name, nil); err == nil {
+					return fmt.Sprint(v)
+				}
+			}
+		}
+		return "00000000-0000-4000-8000-000000000000"
+	})
+}
+
 // fill adds a body. kind is what the resource of the path is: a member that tells kinds of a resource apart
 // (type) must agree with it.
 func (c *checker) fill(e *exchange, kind map[string]string) error {
@@ -60,7 +74,10 @@ func (c *checker) fill(e *exchange, kind map[string]string) error {
 		return fmt.Errorf("%s, body: %w", e.op.id, err)
 	}
 	if e.op.example != nil && len(kind) == 0 && c.gen.chance(3) {
-		v = e.op.example
+		v = clone(e.op.example)
+	}
+	for _, name := range c.opt.Omit[e.op.id] {
+		delete(object(v), name)
 	}
 	e.value = v
 	e.body = encode(v)
@@ -69,6 +86,11 @@ func (c *checker) fill(e *exchange, kind map[string]string) error {
 		e.size = -1
 	}
 	return nil
+}
+
+// omits reports whether a body has a member that this run leaves out.
+func (c *checker) omits(op *operation, body any) bool {
+	return slices.ContainsFunc(c.opt.Omit[op.id], func(name string) bool { _, ok := object(body)[name]; return ok })
 }
 
 // allowed makes values until the schema agrees.
