@@ -277,8 +277,14 @@ func TestKeysAndOrganizationsWhileServing(t *testing.T) {
 	if code, _, stderr := command(t, "key", "revoke", row[1], "--data", s.data); code != 0 {
 		t.Errorf("key revoke: %d %s", code, stderr)
 	}
-	if status, _ := s.get(t, "/api/v1/agents", key); status != 401 {
-		t.Errorf("the revoked key: %d", status)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) { // contract: within a second
+		status, _ := s.get(t, "/api/v1/agents", key)
+		if status == 401 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the revoked key: %d", status)
+		}
 	}
 	code, out, stderr := command(t, "org", "create", "Acme", "--key", "--data", s.data)
 	var org struct{ ID, Name, Key string }

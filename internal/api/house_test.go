@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -48,23 +49,26 @@ type house struct {
 
 func newHouse(t *testing.T, st *store.Store) *house {
 	t.Helper()
-	return newHouseFor(t, st, storetest.Organization(t, st), "", parley.MaxRequestsPerMinute)
+	return newHouseWith(t, st, houseOptions{})
 }
 
-// newLimitedHouse has a rate limit that tests can meet.
-func newLimitedHouse(t *testing.T, st *store.Store, perMinute int) *house {
-	t.Helper()
-	return newHouseFor(t, st, storetest.Organization(t, st), "", perMinute)
+// houseOptions are what a test wants otherwise.
+type houseOptions struct {
+	like      *house // another process of this house's organization, on the same database
+	perMinute int    // 0 = more than any test meets
+	logger    *slog.Logger
 }
 
-// newHouseFor is another process on the same database when key is one of the organization's; "" makes one.
-func newHouseFor(t *testing.T, st *store.Store, org parley.Organization, key string, perMinute int) *house {
+func newHouseWith(t *testing.T, st *store.Store, opt houseOptions) *house {
 	t.Helper()
-	return newHouseThatLogs(t, st, org, key, slog.New(slog.DiscardHandler))
-}
-
-func newHouseThatLogs(t *testing.T, st *store.Store, org parley.Organization, key string, logger *slog.Logger) *house {
-	t.Helper()
+	perMinute, logger := cmp.Or(opt.perMinute, parley.MaxRequestsPerMinute), cmp.Or(opt.logger, slog.New(slog.DiscardHandler))
+	h := &house{t: t, st: st}
+	if opt.like != nil {
+		h.org, h.key = opt.like.org, opt.like.key
+	} else {
+		h.org = storetest.Organization(t, st)
+		h.key = h.newKey(h.org.ID, parley.ScopeAll)
+	}
 	sim, err := model.Start(model.Options{FirstDelta: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +77,6 @@ func newHouseThatLogs(t *testing.T, st *store.Store, org parley.Organization, ke
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, st: st, org: org, key: key}
 	lg := log.New(st, event.NewBus(), log.Options{})
 	client := openai.NewChatClient()
 	chats := chat.New(chat.Options{
@@ -87,9 +90,6 @@ func newHouseThatLogs(t *testing.T, st *store.Store, org parley.Organization, ke
 	keys := auth.New(st, logger, perMinute)
 	h.api = api.New(api.Options{Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
-	if h.key == "" {
-		h.key = h.newKey(h.org.ID, parley.ScopeAll)
-	}
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

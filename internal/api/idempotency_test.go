@@ -140,7 +140,7 @@ func TestChatIdempotency(t *testing.T) {
 		if first.status != 200 || string(first.body) != string(again.body) || again.header.Get("Idempotency-Replayed") != "true" {
 			t.Fatalf("%d %s\n%d %s", first.status, first.body, again.status, again.body)
 		}
-		other := newHouseFor(t, st, h.org, h.key, parley.MaxRequestsPerMinute) // another process with the same database
+		other := newHouseWith(t, st, houseOptions{like: h}) // another process with the same database
 		elsewhere := other.do(t, post)
 		if at := regexp.MustCompile(`"at":"[^"]*"`); at.ReplaceAllString(string(elsewhere.body), "") != at.ReplaceAllString(string(first.body), "") || elsewhere.header.Get("Idempotency-Replayed") != "true" {
 			t.Errorf("from the log:\n%s\n%s", first.body, elsewhere.body)

@@ -156,7 +156,7 @@ func TestRevocationReachesOtherNodes(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		h := newHouse(t, st)
-		other := newHouseFor(t, st, h.org, h.key, parley.MaxRequestsPerMinute)
+		other := newHouseWith(t, st, houseOptions{like: h})
 		made := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"Shared"}`})
 		get := request{method: "GET", path: "/api/v1/agents", key: made.text("data.key")}
 		if a := other.do(t, get); a.status != 200 {

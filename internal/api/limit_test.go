@@ -20,7 +20,7 @@ import (
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		h := newLimitedHouse(t, st, 5)
+		h := newHouseWith(t, st, houseOptions{perMinute: 5})
 		get := request{method: "GET", path: "/api/v1/agents"}
 		for i := range 5 {
 			a := h.do(t, get)
@@ -46,7 +46,7 @@ func TestRateLimit(t *testing.T) {
 func TestLimitOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		h := newLimitedHouse(t, st, 600)
+		h := newHouseWith(t, st, houseOptions{perMinute: 600})
 		limitOf := func() string {
 			return h.do(t, request{method: "GET", path: "/api/v1/agents"}).header.Get("X-RateLimit-Limit")
 		}
@@ -122,7 +122,7 @@ func TestLimiterWithoutDatabase(t *testing.T) {
 	if _, err := admin.ExecContext(ctx, `ALTER TABLE rate_limit RENAME TO rate_limit_gone`); err != nil {
 		t.Fatal(err)
 	}
-	h2 := newHouseFor(t, st, h.org, h.key, parley.MaxRequestsPerMinute) // has leased nothing yet
+	h2 := newHouseWith(t, st, houseOptions{like: h}) // has leased nothing yet
 	if a := h2.do(t, request{method: "GET", path: "/api/v1/agents/" + agent}); a.status != 200 {
 		t.Errorf("reading: %d %s", a.status, a.body)
 	}

@@ -15,7 +15,7 @@ import (
 func TestOrganization(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		h := newLimitedHouse(t, st, 600)
+		h := newHouseWith(t, st, houseOptions{perMinute: 600})
 		patch := func(body string) answer {
 			return h.do(t, request{method: "PATCH", path: "/api/v1/organization", body: body})
 		}
@@ -69,7 +69,7 @@ func TestOrganization(t *testing.T) {
 // TestGrantedLimit: the operator may grant more, or less, than the server's default.
 func TestGrantedLimit(t *testing.T) {
 	t.Parallel()
-	h := newLimitedHouse(t, storetest.SQLite(t), 600)
+	h := newHouseWith(t, storetest.SQLite(t), houseOptions{perMinute: 600})
 	grant := func(n int) {
 		storetest.Write(t, h.st, func(ctx context.Context, tx *store.Tx) error {
 			o, err := tx.FindOrganization(ctx, h.org.ID)

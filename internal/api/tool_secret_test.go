@@ -91,7 +91,7 @@ func lookForCanary(t *testing.T, where, text string) {
 func plantCanary(t *testing.T, st *store.Store) {
 	t.Helper()
 	var logged lockedBuffer
-	h := newHouseThatLogs(t, st, storetest.Organization(t, st), "", slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	h := newHouseWith(t, st, houseOptions{logger: slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	send := func(want int, r request) answer {
 		a := h.do(t, r)
 		if a.status != want {
