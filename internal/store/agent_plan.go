@@ -38,9 +38,6 @@ func (l *agentList) few() bool {
 // steps is how far a walk to the end of the page goes if the agents that match lie evenly.
 func (l *agentList) steps() int {
 	skip := min(l.offset, l.total-l.offset)
-	if l.f.After != nil {
-		skip = 0
-	}
 	return (skip + min(l.limit, l.total)) * l.all / max(l.total, 1)
 }
 

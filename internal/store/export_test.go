@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"io/fs"
+	"log/slog"
 )
 
 // Observe shows every statement of the store, as the database gets it, before it runs. Call it before the
@@ -29,4 +30,25 @@ var (
 func (tx *Tx) Statement(ctx context.Context, query string, args ...any) error {
 	_, err := tx.q.exec(ctx, query, args...)
 	return err
+}
+
+// MigrateTo undoes migrations down to a version.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	provider, err := s.migrator(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	_, err = provider.DownTo(ctx, version)
+	return err
+}
+
+// Candidates asks the index of names; the answer is a number or an error.
+func (s *Store) Candidates(ctx context.Context, orgID, folded string) any {
+	w := where{}
+	q := w.tail(`SELECT COUNT(*) FROM `+s.dialect.candidates, orgID, folded)
+	var n int
+	if _, err := s.q.row(ctx, []any{&n}, q, w.args...); err != nil {
+		return err
+	}
+	return n
 }

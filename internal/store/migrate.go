@@ -23,26 +23,9 @@ const (
 
 // migrate applies the embedded migrations of the database's dialect.
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	dir, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	provider, err := s.migrator(logger)
 	if err != nil {
-		return fmt.Errorf("reading migrations: %w", err)
-	}
-	options := []goose.ProviderOption{goose.WithSlog(logger), goose.WithDisableGlobalRegistry(true)}
-	kind := goose.DialectSQLite3
-	if s.dialect.name == postgresDialect.name {
-		kind = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return fmt.Errorf("preparing migration lock: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(kind, s.writer, dir, options...)
-	if err != nil {
-		return fmt.Errorf("reading migrations: %w", err)
+		return err
 	}
 	// goose has no lock for SQLite: of two first starts on one file, one fails because the other's tables
 	// are already there. Each migration is one transaction, so it only has to look again.
@@ -58,4 +41,29 @@ func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {
 			return fmt.Errorf("applying migrations: %w", err)
 		}
 	}
+}
+
+func (s *Store) migrator(logger *slog.Logger) (*goose.Provider, error) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	dir, err := fs.Sub(migrations, "migrations/"+s.dialect.name)
+	if err != nil {
+		return nil, fmt.Errorf("reading migrations: %w", err)
+	}
+	options := []goose.ProviderOption{goose.WithSlog(logger), goose.WithDisableGlobalRegistry(true)}
+	kind := goose.DialectSQLite3
+	if s.dialect.name == postgresDialect.name {
+		kind = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, fmt.Errorf("preparing migration lock: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(kind, s.writer, dir, options...)
+	if err != nil {
+		return nil, fmt.Errorf("reading migrations: %w", err)
+	}
+	return provider, nil
 }

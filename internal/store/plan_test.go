@@ -23,14 +23,7 @@ var scansAllowed = regexp.MustCompile(`^SELECT id, name, created_at FROM organiz
 func TestNoStatementScansATable(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		type statement struct {
-			query string
-			args  []any
-		}
-		var seen []statement
-		st.Observe(func(query string, args []any) { seen = append(seen, statement{query, args}) })
-		callEverything(t, st)
-		st.Observe(nil)
+		seen := observe(st, func() { callEverything(t, st) })
 		conn, err := st.Writer().Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -55,6 +48,19 @@ func TestNoStatementScansATable(t *testing.T) {
 			t.Errorf("only %d statements were seen", len(checked))
 		}
 	})
+}
+
+type statement struct {
+	query string
+	args  []any
+}
+
+// observe returns the statements that run executes.
+func observe(st *store.Store, run func()) (seen []statement) {
+	st.Observe(func(query string, args []any) { seen = append(seen, statement{query, args}) })
+	defer st.Observe(nil)
+	run()
+	return seen
 }
 
 func explain(t *testing.T, conn *sql.Conn, dialect, query string, args []any) string {

@@ -77,7 +77,7 @@ func agentLists(t *testing.T, st *store.Store) {
 	// Two share a creation time, so that ties count. Sorted by name: Zebra < straße < ärger < Émile by code
 	// point after folding.
 	names := []string{"Zebra", "STRASSE 7", "Ärger", "100%_\\x", "émile"}
-	ids := make([]string, len(names))
+	ids := sortedIDs(len(names))
 	for i, name := range names {
 		a := NewAgent(org.ID, parley.AgentVoice)
 		if i%2 == 1 {
@@ -86,7 +86,7 @@ func agentLists(t *testing.T, st *store.Store) {
 		} else {
 			a.PhoneNumbers = []string{fmt.Sprintf("+1555010%d", i)}
 		}
-		a.Name, ids[i] = name, a.ID
+		a.ID, a.Name = ids[i], name
 		a.CreatedAt = base.Add(time.Duration(i/2) * time.Second)
 		a.UpdatedAt = base.Add(-time.Duration(i) * time.Second)
 		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateAgent(ctx, org.ID, a) })

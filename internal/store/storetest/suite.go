@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"one run of two wins", runRace},
 		{"transactions", transactions},
 		{"no lost update", lostUpdate},
+		{"counters under load", countersUnderLoad},
 		{"text that one database could not store", badText},
 		{"tenants are apart", tenants},
 	}

@@ -40,6 +40,10 @@ CREATE TABLE agent_search (
 -- organization. The index holds only which gram is in which row.
 CREATE VIRTUAL TABLE agent_gram USING fts5 (grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');
 
+INSERT INTO agent_search (agent_id, org_id, name_folded, type, status, created_at, updated_at, deleted_at)
+SELECT id, org_id, name_folded, type, status, created_at, updated_at, deleted_at FROM agent;
+INSERT INTO agent_gram (rowid, grams) SELECT key, parley_grams(org_id, name_folded) FROM agent_search;
+
 -- +goose StatementBegin
 CREATE TRIGGER agent_search_insert AFTER INSERT ON agent_search BEGIN
   INSERT INTO agent_gram (rowid, grams) VALUES (new.key, parley_grams(new.org_id, new.name_folded));
@@ -55,9 +59,6 @@ CREATE TRIGGER agent_search_delete AFTER DELETE ON agent_search BEGIN
   DELETE FROM agent_gram WHERE rowid = old.key;
 END;
 -- +goose StatementEnd
-
-INSERT INTO agent_search (agent_id, org_id, name_folded, type, status, created_at, updated_at, deleted_at)
-SELECT id, org_id, name_folded, type, status, created_at, updated_at, deleted_at FROM agent;
 
 -- +goose Down
 DROP TABLE agent_search;

@@ -1,0 +1,89 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"parley"
+	"parley/internal/store"
+)
+
+// checkListPlans checks which index each statement of a list uses, on a database with agents enough that it
+// matters: walks follow a covering index and sort nothing, and nothing reads a table to its end.
+func checkListPlans(t *testing.T, st *store.Store, orgID string) {
+	t.Helper()
+	const tally, grams, filter = "tally", "agent_search_grams", "agent_by_filter"
+	first, err := st.ListAgents(t.Context(), orgID, parley.AgentFilter{Limit: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := parley.AgentFilter{}.ParseCursor(first.Next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		f     parley.AgentFilter
+		index []string // of each statement after the counters'
+		walks bool     // the last one
+	}{
+		"first page":      {parley.AgentFilter{}, []string{"agent_by_created"}, true},
+		"by update":       {parley.AgentFilter{Sort: "updatedAt", Ascending: true}, []string{"agent_by_updated"}, true},
+		"by name":         {parley.AgentFilter{Sort: "name"}, []string{"agent_by_name"}, true},
+		"deleted too":     {parley.AgentFilter{IncludeDeleted: true, Offset: modelSize / 2}, []string{"agent_by_created"}, true},
+		"the end":         {parley.AgentFilter{Offset: modelSize * 9 / 10}, []string{"agent_by_created"}, true},
+		"cursor":          {parley.AgentFilter{After: after}, []string{"agent_by_created"}, true},
+		"one type":        {parley.AgentFilter{Type: parley.AgentVoice}, []string{"agent_by_created"}, true},
+		"few of a status": {parley.AgentFilter{Status: parley.AgentTraining}, []string{filter}, false},
+		"rare words":      {parley.AgentFilter{Search: "rare", Sort: "name"}, []string{grams, grams, grams}, false},
+		"unknown words":   {parley.AgentFilter{Search: "nobody"}, []string{grams}, false},
+		"words of few":    {parley.AgentFilter{Search: "sales", Status: parley.AgentTraining}, []string{filter, filter}, false},
+		"common words":    {parley.AgentFilter{Search: "sales"}, []string{grams, "agent_by_name", "agent_by_created"}, false},
+		"common, by name": {parley.AgentFilter{Search: "a", Sort: "name"}, []string{grams, "agent_by_name", "agent_by_name"}, true},
+		"common, far off": {parley.AgentFilter{Search: "early"}, []string{grams, "agent_by_name", "agent_by_created", grams}, false},
+	} {
+		c.f.Limit = 50
+		seen := observe(st, func() {
+			if _, err := st.ListAgents(t.Context(), orgID, c.f); err != nil {
+				t.Fatal(err)
+			}
+		})
+		want := append([]string{tally}, c.index...)
+		if len(seen) != len(want) {
+			t.Errorf("%s: %d statements, want %d", name, len(seen), len(want))
+			continue
+		}
+		for i, s := range seen {
+			checkListPlan(t, st, name, s, want[i], c.walks && i == len(seen)-1)
+		}
+	}
+}
+
+func checkListPlan(t *testing.T, st *store.Store, name string, s statement, index string, walks bool) {
+	t.Helper()
+	conn, err := st.Writer().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if st.Dialect() == "postgres" { // some tables are nearly empty: only a scan without an alternative counts
+		if _, err := conn.ExecContext(t.Context(), `SET enable_seqscan = off`); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _, _ = conn.ExecContext(t.Context(), `RESET enable_seqscan`) }()
+	}
+	plan := explain(t, conn, st.Dialect(), s.query, s.args)
+	sorts, covers := "Sort ", "Index Only Scan"
+	if st.Dialect() == "sqlite" {
+		index = strings.Replace(index, "agent_search_grams", "agent_gram VIRTUAL TABLE INDEX", 1)
+		sorts, covers = "TEMP B-TREE FOR ORDER BY", "USING COVERING INDEX "+index
+	}
+	if !strings.Contains(plan, index) || scans(plan) || walks && (!strings.Contains(plan, covers) || strings.Contains(sortsOnly(plan), sorts)) {
+		t.Errorf("%s: want %s, walking %t\n%s\n%s", name, index, walks, s.query, plan)
+	}
+}
+
+// sortsOnly leaves out the ordering of an agent's phone numbers.
+func sortsOnly(plan string) string {
+	before, _, _ := strings.Cut(plan, "SubPlan")
+	return before
+}
