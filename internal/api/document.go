@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	_ "embed" // for overview.md
 	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,17 +23,15 @@ import (
 	"parley/internal/respond"
 )
 
-const overview = `Agents that answer phone calls and website chats, their conversations, and the keys to them.
-
-Success is ` + "`{\"success\":true,\"data\":…}`" + `; every error is ` + "`{\"success\":false,\"error\":{\"message\",\"code\",\"type\"}}`" + ` with the HTTP status as code.
-Every answer carries X-Request-Id.
-
-Unknown members, and unknown or repeated query parameters, are refused with 400. So is the character U+0000 in any text.`
+// overview is what the document says before its operations. It is Markdown.
+//
+//go:embed overview.md
+var overview string
 
 // configuration is huma's, without its documentation pages (they load from a CDN) and its $schema members.
 func configuration(version string) huma.Config {
 	c := huma.DefaultConfig("Parley API", version)
-	c.Info.Description = overview
+	c.Info.Description = strings.TrimSpace(overview)
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil
@@ -54,6 +54,14 @@ func configuration(version string) huma.Config {
 	}
 	c.Security = []map[string][]string{{"apiKey": {}}, {"bearer": {}}}
 	return c
+}
+
+// security is what a key needs for an operation: the scope, under each way to show the key.
+func security(scope string) []map[string][]string {
+	if scope == scopeAny {
+		return nil // the document's
+	}
+	return []map[string][]string{{"apiKey": {scope}}, {"bearer": {scope}}}
 }
 
 // refusals are the documented errors of an operation.

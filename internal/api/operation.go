@@ -160,6 +160,7 @@ func (a *API) describe(o operation) huma.Operation {
 		OperationID: o.id, Method: o.method, Path: o.path, Tags: []string{o.tag},
 		Summary: o.summary, Description: strings.TrimSpace(o.description + "\n\n" + scopeNote(o.scope)),
 		DefaultStatus: o.status, MaxBodyBytes: maxBody, SkipValidateBody: true, // bodies are decoded by parley.Input
+		Security:    security(o.scope),
 		Responses:   a.refusals(o),
 		Middlewares: huma.Middlewares{a.admit(o), a.strictQuery(o.id)},
 	}

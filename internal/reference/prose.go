@@ -41,6 +41,16 @@ func inline(text string) string {
 	return out.String()
 }
 
+// topics splits a description at its headings ("## …") into what stands before them and the rest.
+func topics(text string) (intro string, out []topic) {
+	parts := strings.Split("\n"+text, "\n## ")
+	for _, part := range parts[1:] {
+		title, doc, _ := strings.Cut(part, "\n")
+		out = append(out, topic{Title: strings.TrimSpace(title), Doc: doc})
+	}
+	return parts[0], out
+}
+
 // slug makes an anchor of a name.
 func slug(name string) string {
 	return strings.ToLower(strings.Join(strings.FieldsFunc(name, func(r rune) bool {

@@ -228,7 +228,11 @@ func factsOf(s *schema) []fact {
 	between("range, ends excluded", s.ExclusiveMinimum, s.ExclusiveMaximum)
 	between("characters", s.MinLength, s.MaxLength)
 	between("items", s.MinItems, s.MaxItems)
-	if s.Pattern != "" {
+	switch s.Pattern {
+	case "":
+	case `\S`:
+		add("not blank")
+	default:
 		add("pattern", s.Pattern)
 	}
 	if len(s.Examples) > 0 && len(s.Type) > 0 && s.Type[0] != "object" && s.Type[0] != "array" {

@@ -13,12 +13,16 @@ type view struct {
 	Style                       template.CSS
 	Origin                      string
 	Title, Version, Description string
+	Topics                      []topic // of the description, beside what stands before them
 	License                     string
 	Schemes                     []schemeView
 	Headers                     []paramView
 	Answers                     []answerView // that operations share
 	Groups                      []group
 }
+
+// topic is a part of the description under a heading of its own.
+type topic struct{ Title, Doc string }
 
 type schemeView struct {
 	Name, Doc, Curl string
@@ -47,7 +51,8 @@ type exampleView struct {
 }
 
 type paramView struct {
-	In string
+	In     string
+	Common bool // a header that is described once for all operations
 	node
 }
 
@@ -75,20 +80,23 @@ type builder struct {
 	origin     string
 	auth       string // the header line of the first way to show a key
 	operations []operation
+	common     []paramView
 }
 
 func newView(doc *document, origin string) (*view, error) {
 	b := &builder{reader: &reader{doc: doc}, origin: origin}
 	v := &view{Style: template.CSS(style), Origin: origin, //nolint:gosec // G203: the style is embedded, not input
-		Title: doc.Info.Title, Version: doc.Info.Version, Description: doc.Info.Description, License: doc.Info.License.Name}
+		Title: doc.Info.Title, Version: doc.Info.Version, License: doc.Info.License.Name}
+	v.Description, v.Topics = topics(doc.Info.Description)
 	var err error
 	if b.operations, err = doc.operations(); err != nil {
 		return nil, err
 	}
 	v.Schemes = b.schemes()
-	if v.Headers, err = b.commonHeaders(); err != nil {
+	if b.common, err = b.commonHeaders(); err != nil {
 		return nil, err
 	}
+	v.Headers = b.common
 	if v.Answers, err = b.shared(); err != nil {
 		return nil, err
 	}
@@ -161,6 +169,7 @@ func (b *builder) operation(op *operation) (v operationView, err error) {
 		if err != nil {
 			return v, err
 		}
+		shown.Common = shown.In == "header" && slices.ContainsFunc(b.common, func(h paramView) bool { return h.In == "request" && h.Name == shown.Name })
 		v.Params = append(v.Params, shown)
 	}
 	if v.Body, err = b.body(op.RequestBody); err != nil {
