@@ -29,7 +29,7 @@ const shelf = `{"openapi":"3.1.0","security":[{"k":[]}],"paths":{
   "delete":{"operationId":"delete","parameters":[{"name":"thingId","in":"path","required":true,"schema":{"type":"string"}}],
     "responses":{"200":{"$ref":"#/components/responses/Ok"},"400":{"$ref":"#/components/responses/No"},"401":{"$ref":"#/components/responses/No"},"404":{"$ref":"#/components/responses/No"}}}}},
 "components":{"responses":{
-  "Ok":{"headers":{"X-Total":{"schema":{"type":"integer"}}},"content":{"application/json":{"schema":{"properties":{"success":{"const":true},"data":{"properties":{"id":{"type":"string"}}}}}}}},
+  "Ok":{"headers":{"X-Total":{"schema":{"type":"integer"}}},"content":{"application/json":{"schema":{"properties":{"success":{"const":true},"data":{"properties":{"id":{"type":"string"},"deleted":{"const":true}}}}}}}},
   "No":{"content":{"application/json":{"schema":{"required":["success","error"],"properties":{"success":{"const":false},"error":{"required":["code"],"properties":{"code":{"type":"integer"},"requestId":{"type":"string"}}}}}}}}}}}`
 
 var goodLimit = regexp.MustCompile(`^limit=([1-9]|10)$`)
@@ -87,7 +87,7 @@ func (s *things) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if s.fault != "undead" {
 			delete(s.alive, rest)
 		}
-		ok(200, "")
+		ok(200, `"deleted":true`)
 	case item:
 		ok(200, `"id":"`+rest+`"`)
 	case r.Method == "POST":
