@@ -147,7 +147,8 @@ func (a *API) httpInput(create bool) *huma.Schema {
 	full := a.inline(reflect.TypeFor[HTTPTool]())
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: maps.Clone(full.Properties), Description: httpNote}
 	url := *full.Properties["url"]
-	url.Pattern, url.Description = urlPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded."
+	url.Pattern, url.Description = urlPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded. "+
+		"It is shown to everybody who may read tools or agents: a credential in it goes as {{secret.NAME}}."
 	s.Properties["url"] = &url
 	s.Properties["timeoutSeconds"] = nullable(full.Properties["timeoutSeconds"], "Default: 10.")
 	path := nullable(full.Properties["resultPath"], full.Properties["resultPath"].Description)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"strings"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func calculate(expression string) (string, error) {
 	}
 	p := &parser{text: unicodeOperators.Replace(expression)}
 	v, err := p.parse()
-	if none, ok := err.(*noValue); ok { //nolint:errorlint // the parser wraps nothing
+	if none, ok := errors.AsType[*noValue](err); ok {
 		return none.why, nil
 	}
 	if err != nil {
