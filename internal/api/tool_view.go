@@ -168,7 +168,7 @@ func (a *API) httpInput(create bool) *huma.Schema {
 }
 
 // urlPattern is what every address of a tool matches; the rest of the rules is in words.
-const urlPattern = `^[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?([/?][ !$-;=?-\[\]_a-z{}~]*)?$`
+const urlPattern = `^[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][ !$-;=?-\[\]_a-z{}~]*)?$`
 
 // entries documents a set of headers or query entries.
 func entries(most, longest int, pattern, description string) *huma.Schema {
