@@ -56,6 +56,7 @@ func (a Agent) Apply(in *Input, now time.Time) (Agent, []string, error) {
 		a.Chat = &c
 	}
 	a.UpdatedAt = now
+	a.Revision++ // as the store does
 	return a.take(in, false)
 }
 
