@@ -64,8 +64,12 @@ type AuditFilter struct {
 // a log that is kept for years.
 const maxAuditText = 4096
 
+// volatile are members that say nothing about what was done.
+var volatile = []string{"id", "createdAt", "updatedAt", "embedCode", "lastUsedAt", "updated"}
+
 // Changes compares two values by their JSON forms and lists every differing field by its path, nested objects
-// member by member, lists as a whole, in the order of the paths. Nil means that there was nothing.
+// member by member, lists as a whole, in the order of the paths. Nil means that there was nothing. Ids and times
+// that the entry or the resource itself tells are left out.
 func Changes(before, after any) ([]AuditChange, error) {
 	a, err := flatten(before)
 	if err != nil {
@@ -84,7 +88,7 @@ func Changes(before, after any) ([]AuditChange, error) {
 	slices.Sort(fields)
 	out := []AuditChange{}
 	for _, f := range fields {
-		if !bytes.Equal(a[f], b[f]) {
+		if !bytes.Equal(a[f], b[f]) && !slices.Contains(volatile, f) {
 			out = append(out, AuditChange{Field: f, Before: cutText(a[f]), After: cutText(b[f])})
 		}
 	}

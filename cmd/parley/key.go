@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,8 @@ type ofOrg struct {
 type keyCreateCmd struct {
 	ofOrg  `embed:""`
 	Name   string        `name:"name" default:"Command line" help:"Name for people to recognize it."`
-	Scopes []string      `name:"scope" placeholder:"SCOPE" help:"Scope, repeatable (default: everything): agents:read, agents:write, tools:read, tools:write, conversations:read, chat, calls, keys:manage."`
+	About  string        `name:"description" placeholder:"TEXT" help:"What the key is for."`
+	Scopes []string      `name:"scope" placeholder:"SCOPE" help:"Scope, repeatable (default: everything); an unknown one lists them all."`
 	Expire time.Duration `name:"expires-in" placeholder:"DURATION" help:"Life of the key, such as 720h (default: no end)."`
 }
 
@@ -42,6 +44,9 @@ func (c *keyCreateCmd) Validate() error {
 	}
 	if n := len([]rune(strings.TrimSpace(c.Name))); n < 1 || n > 100 {
 		return fmt.Errorf("--name must have 1 to 100 characters")
+	}
+	if len([]rune(c.About)) > parley.MaxKeyDescription {
+		return fmt.Errorf("--description must have at most %d characters", parley.MaxKeyDescription)
 	}
 	if c.Expire < 0 {
 		return fmt.Errorf("--expires-in must not be negative")
@@ -59,7 +64,7 @@ func (c *keyCreateCmd) Run(ctx context.Context, s streams) error {
 		if len(c.Scopes) == 0 {
 			c.Scopes = []string{parley.ScopeAll}
 		}
-		text, err := createKey(ctx, st, org.ID, c.Name, c.Scopes, c.Expire)
+		text, err := createKey(ctx, st, org.ID, keyWish{name: c.Name, description: c.About, scopes: c.Scopes, life: c.Expire, actor: parley.ActorShell})
 		if err == nil {
 			_, err = fmt.Fprintln(s.out, text)
 		}
@@ -67,27 +72,39 @@ func (c *keyCreateCmd) Run(ctx context.Context, s streams) error {
 	})
 }
 
+// keyWish is a key to be made.
+type keyWish struct {
+	name, description string
+	text              string // "" makes one
+	scopes            []string
+	life              time.Duration // 0 = no end
+	actor             string        // for the audit log
+}
+
 // createKey makes a key in a transaction of its own; see createKeyIn.
-func createKey(ctx context.Context, st *store.Store, orgID, name string, scopes []string, life time.Duration) (text string, err error) {
+func createKey(ctx context.Context, st *store.Store, orgID string, w keyWish) (text string, err error) {
 	err = st.Write(ctx, func(tx *store.Tx) error {
-		text, err = createKeyIn(ctx, tx, orgID, name, "", scopes, life)
+		text, err = createKeyIn(ctx, tx, orgID, w)
 		return err
 	})
 	return text, err
 }
 
-// createKeyIn stores a key and returns its text: the given one, or a new one when it is empty. A life of 0 has
-// no end.
-func createKeyIn(ctx context.Context, tx *store.Tx, orgID, name, text string, scopes []string, life time.Duration) (string, error) {
-	if text == "" {
-		text = auth.NewKey()
+// createKeyIn stores a key and returns its text.
+func createKeyIn(ctx context.Context, tx *store.Tx, orgID string, w keyWish) (string, error) {
+	if w.text == "" {
+		w.text = auth.NewKey()
 	}
-	key := auth.Describe(orgID, name, text, scopes, time.Now())
-	if life > 0 {
-		end := key.CreatedAt.Add(life)
+	key := auth.Describe(orgID, w.name, w.text, w.scopes, time.Now())
+	key.Description = w.description
+	if w.life > 0 {
+		end := key.CreatedAt.Add(w.life)
 		key.ExpiresAt = &end
 	}
-	return text, tx.CreateAPIKey(ctx, orgID, key, auth.HashKey(text))
+	if err := tx.CreateAPIKey(ctx, orgID, key, auth.HashKey(w.text)); err != nil {
+		return "", err
+	}
+	return w.text, audit(ctx, tx, orgID, w.actor, "create", keyResource(key), nil, key)
 }
 
 type keyListCmd struct {
@@ -137,14 +154,25 @@ type keyRevokeCmd struct {
 	ID    string `arg:"" help:"Id of the key (parley key list)."`
 }
 
-// Run revokes the key; a running server refuses it from the next request on.
+// Run revokes the key; a running server refuses it within a second.
 func (c *keyRevokeCmd) Run(ctx context.Context, s streams) error {
 	return withStore(ctx, c.Data, func(st *store.Store) error {
 		org, err := findOrg(ctx, st, c.Org)
 		if err != nil {
 			return err
 		}
-		err = st.Write(ctx, func(tx *store.Tx) error { return tx.RevokeAPIKey(ctx, org.ID, c.ID, time.Now()) })
+		err = st.Write(ctx, func(tx *store.Tx) error {
+			before, err := tx.FindAPIKey(ctx, org.ID, c.ID)
+			if err != nil {
+				return err
+			}
+			now := time.Now().UTC().Truncate(time.Microsecond)
+			after := before
+			if after.RevokedAt == nil {
+				after.RevokedAt = &now
+			}
+			return errors.Join(tx.RevokeAPIKey(ctx, org.ID, c.ID, now), audit(ctx, tx, org.ID, parley.ActorShell, "revoke", keyResource(before), before, after))
+		})
 		if parley.IsNotFound(err) {
 			return fmt.Errorf("the organization %s has no key %s: parley key list shows all", org.Name, c.ID)
 		}

@@ -18,6 +18,7 @@ import (
 type orgCmd struct {
 	Create orgCreateCmd `cmd:"" help:"Create an organization and print it as JSON."`
 	List   orgListCmd   `cmd:"" help:"List organizations."`
+	Limit  orgLimitCmd  `cmd:"" help:"Grant an organization another rate limit than the server's default."`
 }
 
 type orgCreateCmd struct {
@@ -45,10 +46,14 @@ func (c *orgCreateCmd) Run(ctx context.Context, s streams) error {
 			Key  string `json:"key,omitempty"`
 		}{ID: org.ID, Name: org.Name}
 		err := st.Write(ctx, func(tx *store.Tx) (err error) {
-			if err := tx.CreateOrganization(ctx, org); err != nil || !c.Key {
+			if err := tx.CreateOrganization(ctx, org); err != nil {
 				return err
 			}
-			out.Key, err = createKeyIn(ctx, tx, org.ID, "First key", "", []string{parley.ScopeAll}, 0)
+			made := parley.AuditResource{Type: "organization", ID: org.ID, Name: org.Name}
+			if err := audit(ctx, tx, org.ID, parley.ActorShell, "create", made, nil, map[string]string{"name": org.Name}); err != nil || !c.Key {
+				return err
+			}
+			out.Key, err = createKeyIn(ctx, tx, org.ID, keyWish{name: "First key", scopes: []string{parley.ScopeAll}, actor: parley.ActorShell})
 			return err
 		})
 		if err != nil {
@@ -76,4 +81,55 @@ func (c *orgListCmd) Run(ctx context.Context, s streams) error {
 		}
 		return t.Flush()
 	})
+}
+
+type orgLimitCmd struct {
+	config.Data `embed:""`
+	Org         string `arg:"" name:"organization" help:"Id or name."`
+	PerMinute   int    `name:"requests-per-minute" placeholder:"N" xor:"limit" required:"" help:"The most that the organization may choose, and has unless it chooses less."`
+	Default     bool   `name:"default" xor:"limit" required:"" help:"Take the server's default again."`
+}
+
+// Validate checks the number; kong calls it.
+func (c *orgLimitCmd) Validate() error {
+	if !c.Default && (c.PerMinute < 1 || c.PerMinute > parley.MaxRequestsPerMinute) {
+		return fmt.Errorf("give --requests-per-minute 1 to %d, or --default", parley.MaxRequestsPerMinute)
+	}
+	return c.Data.Validate()
+}
+
+// Run sets the limit; a running server follows within a second.
+func (c *orgLimitCmd) Run(ctx context.Context, s streams) error {
+	return withStore(ctx, c.Data, func(st *store.Store) error {
+		org, err := findOrg(ctx, st, c.Org)
+		if err != nil {
+			return err
+		}
+		before := granted{org.MaxRequestsPerMinute}
+		org.MaxRequestsPerMinute = &c.PerMinute
+		if c.Default {
+			org.MaxRequestsPerMinute = nil
+		}
+		err = st.Write(ctx, func(tx *store.Tx) error {
+			if err := tx.UpdateOrganization(ctx, org.ID, org); err != nil {
+				return err
+			}
+			resource := parley.AuditResource{Type: "organization", ID: org.ID, Name: org.Name}
+			return audit(ctx, tx, org.ID, parley.ActorShell, "limit", resource, before, granted{org.MaxRequestsPerMinute})
+		})
+		if err != nil {
+			return err
+		}
+		if c.Default {
+			_, err = fmt.Fprintf(s.out, "%s has the server's default rate limit again\n", org.Name)
+		} else {
+			_, err = fmt.Fprintf(s.out, "%s may send %d requests per minute\n", org.Name, c.PerMinute)
+		}
+		return err
+	})
+}
+
+// granted is what the audit log tells of a limit.
+type granted struct {
+	MaxRequestsPerMinute *int `json:"maxRequestsPerMinute"`
 }

@@ -99,7 +99,9 @@ func (a *app) keepLocalKey(ctx context.Context) error {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("reading the local key: %w", err)
 	}
-	text, err := createKey(ctx, a.store, a.setup.org.ID, "parley call on this machine", localScopes, 0)
+	text, err := createKey(ctx, a.store, a.setup.org.ID, keyWish{
+		name: "parley call on this machine", description: "Made by the server, kept in its data folder.", scopes: localScopes, actor: parley.ActorServer,
+	})
 	if err != nil {
 		return fmt.Errorf("making the local key: %w", err)
 	}

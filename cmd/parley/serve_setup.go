@@ -71,7 +71,9 @@ func (a *app) setUp(ctx context.Context) error {
 			return err
 		}
 		a.setup.bootstrapped = a.cfg.BootstrapKey != ""
-		a.setup.firstKey, err = createKeyIn(ctx, tx, a.setup.org.ID, "First key", a.cfg.BootstrapKey, []string{parley.ScopeAll}, 0)
+		a.setup.firstKey, err = createKeyIn(ctx, tx, a.setup.org.ID, keyWish{
+			name: "First key", text: a.cfg.BootstrapKey, scopes: []string{parley.ScopeAll}, actor: parley.ActorServer,
+		})
 		return err
 	})
 }
@@ -123,6 +125,10 @@ func (s *setup) make(ctx context.Context, tx *store.Tx) error {
 	voice, chat := exampleVoice(org.ID, now), exampleChat(org.ID, now)
 	for _, agent := range []parley.Agent{voice, chat} {
 		if err := tx.CreateAgent(ctx, org.ID, agent); err != nil {
+			return err
+		}
+		made := parley.AuditResource{Type: "agent", ID: agent.ID, Name: agent.Name}
+		if err := audit(ctx, tx, org.ID, parley.ActorServer, "create", made, nil, nil); err != nil {
 			return err
 		}
 	}

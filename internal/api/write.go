@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"slices"
 	"time"
 
 	"parley"
@@ -91,9 +90,6 @@ type note struct {
 	before, after any
 }
 
-// volatile are members that say nothing about what was done.
-var volatile = []string{"id", "createdAt", "updatedAt", "embedCode", "lastUsedAt"}
-
 // record writes the audit entry of a write.
 func (a *API) record(ctx context.Context, tx *store.Tx, orgID string, n *note) error {
 	if n == nil {
@@ -103,7 +99,6 @@ func (a *API) record(ctx context.Context, tx *store.Tx, orgID string, n *note) e
 	if err != nil {
 		return fmt.Errorf("comparing for the audit log: %w", err)
 	}
-	changes = slices.DeleteFunc(changes, func(c parley.AuditChange) bool { return slices.Contains(volatile, c.Field) })
 	who := auth.Principal(ctx)
 	entry := parley.AuditEntry{
 		ID: parley.NewID(), At: a.instant(), Action: n.resource.Type + "." + n.action, Resource: n.resource, Changes: changes,
