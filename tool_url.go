@@ -9,6 +9,11 @@ import (
 	"unicode"
 )
 
+// ToolURLPattern matches the addresses of HTTP tools, for the API's document. Beyond it, in words: the whole
+// host has at most MaxDomain characters, names of query entries have no templates, and credentials go elsewhere.
+var ToolURLPattern = `^[Hh][Tt][Tt][Pp][Ss]?://(` + labelPattern + `(\.` + labelPattern + `)*|\[(` + addressPattern() + `)\])` + portPattern +
+	`([/?]([!$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2}|\{\{ *(args|secret|context)\.[0-9A-Za-z._-]+ *\}\})*)?$`
+
 const urlTemplates = "Templates fill values in its path and query only."
 
 // toolURLProblem says what is wrong with the address of an HTTP tool, or "". It never quotes the address.
@@ -76,7 +81,7 @@ func origin(u *url.URL) string {
 
 func toolHostProblem(hostPort string) string {
 	host, port, problem := splitPort(hostPort)
-	if n, err := strconv.Atoi(port); problem == "" && port != "" && (err != nil || n < 1 || n > 65535) {
+	if n, err := strconv.Atoi(port); problem == "" && port != "" && (err != nil || n < 1 || n > 65535 || port[0] < '1' || port[0] > '9') {
 		problem = "has a port that is not from 1 to 65535."
 	}
 	if problem == "" && (strings.Contains(host, "%") || !isHost(host) && !isIPv6(host)) {

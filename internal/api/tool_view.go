@@ -147,7 +147,7 @@ func (a *API) httpInput(create bool) *huma.Schema {
 	full := a.inline(reflect.TypeFor[HTTPTool]())
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: maps.Clone(full.Properties), Description: httpNote}
 	url := *full.Properties["url"]
-	url.Pattern, url.Description = urlPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded. "+
+	url.Pattern, url.Description = parley.ToolURLPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded. "+
 		"It is shown to everybody who may read tools or agents: a credential in it goes as {{secret.NAME}}."
 	s.Properties["url"] = &url
 	s.Properties["timeoutSeconds"] = nullable(full.Properties["timeoutSeconds"], "Default: 10.")
@@ -166,9 +166,6 @@ func (a *API) httpInput(create bool) *huma.Schema {
 	}
 	return s
 }
-
-// urlPattern is what every address of a tool matches; the rest of the rules is in words.
-const urlPattern = `^[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][ !$-;=?-\[\]_a-z{}~]*)?$`
 
 // entries documents a set of headers or query entries.
 func entries(most, longest int, pattern, description string) *huma.Schema {
