@@ -122,6 +122,7 @@ func checkHeaders(headers map[string]string, fail func(name, problem string)) {
 		}
 		seen[low] = name
 		switch {
+		case headers[name] == Mask: // reported by unmask
 		case !isToken(name) || len(name) > MaxToolHeaderName:
 			fail(at, "is no valid name of a header. Use 1 to "+strconv.Itoa(MaxToolHeaderName)+" letters, digits and hyphens.")
 		case slices.Contains(forbiddenHeaders, low) || strings.HasPrefix(low, "proxy-"):
@@ -163,6 +164,7 @@ func checkQuery(query map[string]string, fail func(name, problem string)) {
 		value, at := query[name], "query."+name
 		_, bad := parseTemplate(value)
 		switch {
+		case value == Mask: // reported by unmask
 		case strings.Contains(name, "{{"):
 			fail(at, "has a template in its name. Templates go into values.")
 		case lengthProblem(name, 1, MaxToolQueryName) != "" || strings.ContainsFunc(name, unicode.IsControl):

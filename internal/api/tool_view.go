@@ -160,7 +160,7 @@ func (a *API) httpInput(create bool) *huma.Schema {
 	}
 	s.Properties["headers"] = entries(parley.MaxToolHeaders, parley.MaxToolHeader, value, "Not those of the connection itself, such as Host.")
 	s.Properties["headers"].Extensions = map[string]any{"propertyNames": map[string]any{"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "maxLength": parley.MaxToolHeaderName}}
-	s.Properties["query"] = entries(parley.MaxToolQuery, parley.MaxToolQueryValue, "", "Added to the query of url.")
+	s.Properties["query"] = entries(parley.MaxToolQuery, parley.MaxToolQueryValue, `^[^\x00-\x1F\x7F-\x9F]*$`, "Added to the query of url.")
 	if create {
 		s.Required = []string{"method", "url"}
 	}
