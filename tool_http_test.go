@@ -14,6 +14,9 @@ func TestToolURLs(t *testing.T) {
 		"https://1.2.3.4/", "https://[::1]:8443/x?y", "HTTPS://A.example.com", "https://a.example.com/{{context.visitor.sub}}", "https://a.example.com/?api_key={{secret.K}}",
 		"https://xn--bcher-kva.example/b%C3%BCcher?a=%20+b&flag", "https://a.example.com/x{{args.a}}y.json"}
 	for _, u := range good {
+		if !toolURL.MatchString(u) {
+			t.Errorf("%s does not match the document's pattern", u)
+		}
 		if _, _, err := createTool(httpTool(`"method":"GET","url":"` + u + `"`)); err != nil {
 			t.Errorf("%s refused: %v", u, err)
 		}
@@ -42,6 +45,8 @@ func TestToolURLs(t *testing.T) {
 		"https://a.example.com:0/":             "port",
 		"https://a.example.com:65536/":         "port",
 		"https://a.example.com:/":              "port",
+		"https://a.example.com:080/":           "port",
+		"https://[::ffff:1.2.3.4]/":            "name a host",
 		"https://a.example.com:80a/":           "address such as",
 		"https://bücher.example/":              "percent-encoded",
 		"https://a.example.com/b c":            "percent-encoded",

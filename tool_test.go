@@ -3,6 +3,7 @@ package parley_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -231,6 +232,8 @@ func TestKeepToolsWarns(t *testing.T) {
 	}
 }
 
+var toolURL = regexp.MustCompile(parley.ToolURLPattern)
+
 // FuzzToolInput: whatever arrives, the answer is a tool within its bounds, whose shown form can be sent back, or
 // a CodeInvalid error.
 func FuzzToolInput(f *testing.F) {
@@ -251,6 +254,9 @@ func FuzzToolInput(f *testing.F) {
 		}
 		if !parley.IsFunctionName(tool.FunctionName) || tool.HTTP == nil || tool.Access == "" || !json.Valid(tool.Parameters) || !utf8.ValidString(tool.HTTP.URL) {
 			t.Fatalf("tool %+v %+v", tool, tool.HTTP)
+		}
+		if !toolURL.MatchString(tool.HTTP.URL) {
+			t.Fatalf("%q does not match the document's pattern", tool.HTTP.URL)
 		}
 		host, _, _ := strings.Cut(tool.HTTP.URL[strings.Index(tool.HTTP.URL, "://")+3:]+"/", "/")
 		if before, _, _ := strings.Cut(host, "?"); strings.ContainsAny(before, "{}@\\ #") {

@@ -9,6 +9,11 @@ import (
 	"unicode"
 )
 
+// ToolURLPattern matches the addresses of HTTP tools, for the API's document. Beyond it, in words: the whole
+// host has at most MaxDomain characters, names of query entries have no templates, and credentials go elsewhere.
+var ToolURLPattern = `^[Hh][Tt][Tt][Pp][Ss]?://(` + labelPattern + `(\.` + labelPattern + `)*|\[(` + addressPattern() + `)\])` + portPattern +
+	`([/?]([!$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2}|\{\{ *(args|secret|context)\.[0-9A-Za-z._-]+ *\}\})*)?$`
+
 const urlTemplates = "Templates fill values in its path and query only."
 
 // toolURLProblem says what is wrong with the address of an HTTP tool, or "". It never quotes the address.
@@ -76,7 +81,7 @@ func origin(u *url.URL) string {
 
 func toolHostProblem(hostPort string) string {
 	host, port, problem := splitPort(hostPort)
-	if n, err := strconv.Atoi(port); problem == "" && port != "" && (err != nil || n < 1 || n > 65535) {
+	if n, err := strconv.Atoi(port); problem == "" && port != "" && (err != nil || n < 1 || n > 65535 || port[0] < '1' || port[0] > '9') {
 		problem = "has a port that is not from 1 to 65535."
 	}
 	if problem == "" && (strings.Contains(host, "%") || !isHost(host) && !isIPv6(host)) {
@@ -117,6 +122,7 @@ func checkHeaders(headers map[string]string, fail func(name, problem string)) {
 		}
 		seen[low] = name
 		switch {
+		case headers[name] == Mask: // reported by unmask
 		case !isToken(name) || len(name) > MaxToolHeaderName:
 			fail(at, "is no valid name of a header. Use 1 to "+strconv.Itoa(MaxToolHeaderName)+" letters, digits and hyphens.")
 		case slices.Contains(forbiddenHeaders, low) || strings.HasPrefix(low, "proxy-"):
@@ -158,6 +164,7 @@ func checkQuery(query map[string]string, fail func(name, problem string)) {
 		value, at := query[name], "query."+name
 		_, bad := parseTemplate(value)
 		switch {
+		case value == Mask: // reported by unmask
 		case strings.Contains(name, "{{"):
 			fail(at, "has a template in its name. Templates go into values.")
 		case lengthProblem(name, 1, MaxToolQueryName) != "" || strings.ContainsFunc(name, unicode.IsControl):

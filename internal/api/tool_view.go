@@ -147,7 +147,7 @@ func (a *API) httpInput(create bool) *huma.Schema {
 	full := a.inline(reflect.TypeFor[HTTPTool]())
 	s := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: maps.Clone(full.Properties), Description: httpNote}
 	url := *full.Properties["url"]
-	url.Pattern, url.Description = urlPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded. "+
+	url.Pattern, url.Description = parley.ToolURLPattern, "http or https, without user name, password and fragment. Templates in path and query values are percent-encoded. "+
 		"It is shown to everybody who may read tools or agents: a credential in it goes as {{secret.NAME}}."
 	s.Properties["url"] = &url
 	s.Properties["timeoutSeconds"] = nullable(full.Properties["timeoutSeconds"], "Default: 10.")
@@ -160,15 +160,12 @@ func (a *API) httpInput(create bool) *huma.Schema {
 	}
 	s.Properties["headers"] = entries(parley.MaxToolHeaders, parley.MaxToolHeader, value, "Not those of the connection itself, such as Host.")
 	s.Properties["headers"].Extensions = map[string]any{"propertyNames": map[string]any{"pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "maxLength": parley.MaxToolHeaderName}}
-	s.Properties["query"] = entries(parley.MaxToolQuery, parley.MaxToolQueryValue, "", "Added to the query of url.")
+	s.Properties["query"] = entries(parley.MaxToolQuery, parley.MaxToolQueryValue, `^[^\x00-\x1F\x7F-\x9F]*$`, "Added to the query of url.")
 	if create {
 		s.Required = []string{"method", "url"}
 	}
 	return s
 }
-
-// urlPattern is what every address of a tool matches; the rest of the rules is in words.
-const urlPattern = `^[Hh][Tt][Tt][Pp][Ss]?://([0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][ !$-;=?-\[\]_a-z{}~]*)?$`
 
 // entries documents a set of headers or query entries.
 func entries(most, longest int, pattern, description string) *huma.Schema {

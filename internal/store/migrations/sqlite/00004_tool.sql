@@ -22,7 +22,8 @@ CREATE TABLE tool (
   headers BLOB,
   query BLOB,
   body TEXT,
-  parameters TEXT NOT NULL
+  parameters TEXT NOT NULL,
+  UNIQUE (org_id, id)
 );
 CREATE UNIQUE INDEX tool_by_function ON tool (org_id, function_name);
 
