@@ -181,11 +181,6 @@ func (a *API) inline(t reflect.Type) *huma.Schema {
 	return s
 }
 
-func headersOf(ctx huma.Context) http.Header {
-	r, _ := unwrap(ctx)
-	return r.Header
-}
-
 // unwrap reaches the request and writer, whose request has the context as it was before huma's middleware.
 func unwrap(ctx huma.Context) (*http.Request, http.ResponseWriter) { return humago.Unwrap(ctx) }
 

@@ -13,7 +13,7 @@ import (
 
 // Tool is a tool on the wire.
 type Tool struct {
-	ID                      string     `json:"id" example:"current_time" doc:"A UUID; of a built-in tool its slug."`
+	ID                      string     `json:"id" example:"01a20b45-322f-7a31-8c55-2f6e7d9b1c04" doc:"A UUID; of a built-in tool its slug."`
 	Name                    string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" doc:"For people." example:"Look up order"`
 	FunctionName            string     `json:"functionName" pattern:"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" doc:"For the model; unique in the organization." example:"look_up_order"`
 	Description             string     `json:"description" minLength:"1" maxLength:"1024" pattern:"\\S" doc:"Tells the model what the tool does and when to use it." example:"Tells state and delivery date of an order."`

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -161,11 +162,12 @@ func (b *builder) commonHeaders() ([]paramView, error) {
 		}
 	}
 	var out []paramView
-	for _, key := range slices.Sorted(maps.Keys(seen)) {
+	for key, p := range seen {
 		if count[key] > 1 {
-			out = append(out, seen[key])
+			out = append(out, p)
 		}
 	}
+	slices.SortFunc(out, func(x, y paramView) int { return cmp.Or(strings.Compare(y.In, x.In), strings.Compare(x.Name, y.Name)) })
 	return out, nil
 }
 

@@ -46,7 +46,9 @@ func browser(t *testing.T) context.Context {
 const audit = `(() => {
   const wrong = [];
   const wide = () => {
-    if (document.documentElement.scrollWidth > innerWidth) wrong.push("scrolls sideways: " + document.documentElement.scrollWidth + " > " + innerWidth);
+    if (document.documentElement.scrollWidth <= innerWidth) return;
+    const widest = [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).pop();
+    wrong.push("scrolls sideways: " + document.documentElement.scrollWidth + " > " + innerWidth + ", for " + widest?.outerHTML.slice(0, 200));
   };
   wide();
   for (const d of document.querySelectorAll("main details")) d.open = true;

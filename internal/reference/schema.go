@@ -190,6 +190,8 @@ func typeOf(s *schema, called string) string {
 	return "any value"
 }
 
+const maxPattern = 80 // characters of a pattern that a person may still read
+
 const always = "always" // the label of the only value
 
 func factsOf(s *schema) []fact {
@@ -228,11 +230,12 @@ func factsOf(s *schema) []fact {
 	between("range, ends excluded", s.ExclusiveMinimum, s.ExclusiveMaximum)
 	between("characters", s.MinLength, s.MaxLength)
 	between("items", s.MinItems, s.MaxItems)
-	switch s.Pattern {
-	case "":
-	case `\S`:
+	switch {
+	case s.Pattern == `\S`:
 		add("not blank")
-	default:
+	case len(s.Pattern) > maxPattern:
+		add("pattern", "in the document")
+	case s.Pattern != "":
 		add("pattern", s.Pattern)
 	}
 	if len(s.Examples) > 0 && len(s.Type) > 0 && s.Type[0] != "object" && s.Type[0] != "array" {

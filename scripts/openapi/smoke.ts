@@ -83,6 +83,40 @@ async function changes(voice: Agent) {
   assert.equal(back.status, "inactive");
 }
 
+async function retries(chat: Agent) {
+  const header = { "Idempotency-Key": crypto.randomUUID() };
+  const once = await parley.POST("/api/v1/agents", { params: { header }, body: { name: "Twice", type: "chat" } });
+  const again = await parley.POST("/api/v1/agents", { params: { header }, body: { name: "Twice", type: "chat" } });
+  assert.equal(ok(again).id, ok(once).id);
+  assert.equal(again.response.headers.get("idempotency-replayed"), "true");
+  const other = await parley.POST("/api/v1/agents", { params: { header }, body: { name: "Other", type: "chat" } });
+  assert.equal(other.response.status, 422);
+
+  const path = { agentId: chat.id };
+  const read = await parley.GET("/api/v1/agents/{agentId}", { params: { path } });
+  const etag = read.response.headers.get("etag") ?? assert.fail("no ETag");
+  assert.ok(Number(read.response.headers.get("x-ratelimit-remaining")) > 0);
+  ok(await parley.PATCH("/api/v1/agents/{agentId}", { params: { path, header: { "If-Match": etag } }, body: { instructions: "Be brief." } }));
+  const late = await parley.PATCH("/api/v1/agents/{agentId}", { params: { path, header: { "If-Match": etag } }, body: { instructions: "Be long." } });
+  assert.deepEqual([late.response.status, late.error?.error.type], [412, "conflict"]);
+}
+
+async function tools(voice: Agent) {
+  const made = ok(await parley.POST("/api/v1/tools", {
+    body: {
+      name: "Look up order", description: "Tells the state of an order.", kind: "http",
+      http: { method: "GET", url: "https://shop.example.com/orders/{{args.orderId}}" },
+      parameters: { type: "object", properties: { orderId: { type: "string" } }, required: ["orderId"] },
+    },
+  }));
+  assert.deepEqual([made.kind, made.http?.method], ["http", "GET"]);
+  const path = { toolId: made.id };
+  const changed = ok(await parley.PATCH("/api/v1/tools/{toolId}", { params: { path }, body: { confirm: true, http: { timeoutSeconds: 20 } } }));
+  assert.deepEqual([changed.confirm, changed.http?.timeoutSeconds], [true, 20]);
+  const agent = ok(await parley.PATCH("/api/v1/agents/{agentId}", { params: { path: { agentId: voice.id } }, body: { toolIds: [made.id, "current_time"] } }));
+  assert.deepEqual(agent.tools.map((t) => t.id).sort(), [made.id, "current_time"].sort());
+}
+
 async function chats(chat: Agent) {
   const params = { path: { agentId: chat.id } };
   const answer = ok(await parley.POST("/api/v1/agents/{agentId}/chat", { params, body: { message: "What time is it?" } }));
@@ -119,7 +153,12 @@ async function keys(chat: Agent) {
 
 const { voice, chat } = await agents();
 await lists(chat);
+await retries(chat);
+await tools(voice);
 await changes(voice);
 await chats(chat);
 await keys(chat);
-assert.notEqual(ok(await parley.GET("/api/v1/organization")).name, "");
+const organization = ok(await parley.GET("/api/v1/organization"));
+assert.ok(organization.limits.requestsPerMinute > 0);
+const audit = ok(await parley.GET("/api/v1/audit-log", { params: { query: { limit: 1 } } }));
+assert.equal(audit.entries[0]?.action, "api_key.revoke");
