@@ -142,8 +142,10 @@ func (c *checker) round(ctx context.Context) error {
 			err = c.spoiledBody(ctx, op)
 		case n < 68 && op.body != nil:
 			err = c.spoiledBytes(ctx, op)
-		case n < 76:
+		case n < 74:
 			err = c.spoiledQuery(ctx, op)
+		case n < 76:
+			err = c.spoiledHeader(ctx, op)
 		case n < 80:
 			err = c.spoiledPath(ctx, op)
 		case n < 83 && op.body != nil:

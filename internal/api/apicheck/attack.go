@@ -107,6 +107,31 @@ func (c *checker) spoiledQuery(ctx context.Context, op *operation) error {
 	return c.try(ctx, e)
 }
 
+// spoiledHeader sends header parameters that their schemas forbid, or twice.
+func (c *checker) spoiledHeader(ctx context.Context, op *operation) error {
+	e, err := c.plain(op)
+	if err != nil {
+		return err
+	}
+	var headers []param
+	for _, p := range op.params {
+		if p.in == "header" {
+			headers = append(headers, p)
+		}
+	}
+	if len(headers) == 0 {
+		return c.valid(ctx, op)
+	}
+	p := pick(c.gen, headers)
+	v := pick(c.gen, []string{"", "x", "a b", "\"", "\"a", ",", "\"a\",,", "*,*", "W/", "é", "a\tb", strings.Repeat("x", whole(p.schema["maxLength"], 4_000)+1), "\"a\" \"b\""})
+	e.note, e.want = "header "+p.name, unharmed
+	if c.doc.validate(p.at, v) != nil {
+		e.want = refused
+	}
+	e.header[http.CanonicalHeaderKey(p.name)] = []string{v}
+	return c.try(ctx, e)
+}
+
 // spoiledPath puts junk where an id belongs.
 func (c *checker) spoiledPath(ctx context.Context, op *operation) error {
 	if !strings.Contains(op.path, "{") {
