@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Document []byte // OpenAPI 3.1, JSON
 	BaseURL  string // origin
-	Key      string // may do everything, in an organization of its own
+	Key      string // may do everything, at any rate, in an organization of its own
 	Requests int    // at least so many are sent
 	Seed     uint64 // the same seed and server send the same requests, but for ids
 
