@@ -2,8 +2,10 @@ package parley_test
 
 import (
 	"encoding/json"
+	"math/big"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -124,4 +126,23 @@ func agree(t *testing.T, what, s string, got, want bool) {
 	if got != want {
 		t.Errorf("%s(%q) = %t, its pattern says %t", what, s, got, want)
 	}
+}
+
+// FuzzWhole: an integer is accepted exactly when the number is one, however it is written.
+func FuzzWhole(f *testing.F) {
+	for _, s := range []string{"0", "-0", "30.0", "3e1", "3000e-2", "1e-400", "0e99999999999999999999", "0.5e1", "5.00", "12E+1", "1e-1", "10e-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !json.Valid([]byte(s)) || strings.Trim(s, "-+.eE0123456789") != "" || len(s) > 40 {
+			return
+		}
+		x, ok := new(big.Float).SetPrec(2_000).SetString(s)
+		_, power, _ := strings.Cut(strings.ToLower(s), "e")
+		if n, err := strconv.Atoi(power); !ok || power != "" && (err != nil || n < -500 || n > 500) {
+			return // out of the reference's reach
+		}
+		_, _, err := create(`{"name":"A","type":"voice","config":{"timeout":` + s + `}}`)
+		agree(t, "whole", s, err == nil, x.IsInt() && x.Sign() >= 0 && x.Cmp(big.NewFloat(parley.MaxTimeout)) <= 0)
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -292,11 +291,27 @@ func (in *Input) Int(name string, dst *int, lo, hi int) {
 		return
 	}
 	var f float64
-	if isNull(raw) || json.Unmarshal(raw, &f) != nil || f != math.Trunc(f) || f < float64(lo) || f > float64(hi) {
+	if isNull(raw) || json.Unmarshal(raw, &f) != nil || !isWhole(string(raw)) || f < float64(lo) || f > float64(hi) {
 		in.Fail(name, "must be a whole number from "+strconv.Itoa(lo)+" to "+strconv.Itoa(hi)+".")
 		return
 	}
 	*dst = int(f)
+}
+
+// isWhole reports whether a JSON number is an integer. It looks at the digits, for rounding makes 1e-400 a zero.
+func isWhole(text string) bool {
+	mantissa, power, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(text, "-")), "e")
+	units, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimRight(units+fraction, "0")
+	zeros := len(units+fraction) - len(digits)
+	shift := 0
+	if power != "" {
+		var err error
+		if shift, err = strconv.Atoi(power); err != nil { // beyond any range
+			return strings.Trim(digits, "0") == ""
+		}
+	}
+	return len(fraction)-shift <= zeros || strings.Trim(digits, "0") == ""
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

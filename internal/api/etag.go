@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"parley"
 	"parley/internal/respond"
 )
@@ -13,10 +15,21 @@ type Precondition struct {
 	IfMatch string `header:"If-Match" maxLength:"1000" pattern:"^\\s*(\\*|(W/)?\"[^\"]*\"(\\s*,\\s*(W/)?\"[^\"]*\")*)\\s*$" doc:"The ETag of the version that you mean to change, or several of them, or *. When the resource has another version by now, nothing is changed and the answer is 412." example:"\"1f\""`
 }
 
+// Resolve reads a header that is split over several lines as the one list that it is, and refuses an empty one:
+// whoever sends it means a condition (huma.Resolver).
+func (p *Precondition) Resolve(ctx huma.Context) []error {
+	lines := headersOf(ctx).Values("If-Match")
+	p.IfMatch = strings.TrimSpace(strings.Join(lines, ", "))
+	if len(lines) > 0 && p.IfMatch == "" {
+		return []error{&huma.ErrorDetail{Location: "header.If-Match", Message: "must not be empty. Leave it out to change any version."}}
+	}
+	return nil
+}
+
 // match returns an error of status 412 unless the header allows to change the version with this tag. Weak tags
 // (W/…) never match, as RFC 9110 asks for If-Match.
 func (p Precondition) match(tag string) error {
-	sent := strings.TrimSpace(p.IfMatch)
+	sent := p.IfMatch
 	if sent == "" || sent == "*" {
 		return nil
 	}

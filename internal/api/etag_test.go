@@ -36,7 +36,7 @@ func TestIfMatch(t *testing.T) {
 			if a := change(method, "W/"+first.header.Get("ETag")); a.status != 412 {
 				t.Errorf("%s with a weak tag: %d", method, a.status)
 			}
-			for _, bad := range []string{"abc", `"abc`, `"a" "b"`, `"a";`, `W/x`} {
+			for _, bad := range []string{"", "abc", `"abc`, `"a" "b"`, `"a";`, `W/x`} {
 				if a := change(method, bad); a.status != 400 || len(a.fields()) != 1 || a.fields()[0] != "If-Match" {
 					t.Errorf("%s with %s: %d %s", method, bad, a.status, a.body)
 				}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 )
 
 var idempotencyParameter = &huma.Param{
-	Name: headerKey, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(maxKey), Pattern: `^[\x21-\x7E]+$`},
+	Name: headerKey, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(maxKey), Pattern: keyPattern},
 	Description: "Makes the request safe to repeat for 24 hours: the same key and body get the same answer, marked by " +
 		"Idempotency-Replayed, and nothing is done twice. Another body with the same key is refused with 422. Use a new UUID for each intent.",
 	Example: "8e03978e-40d5-43e8-bc93-6894a57f9324",
@@ -77,13 +78,19 @@ func (a *API) claimOf(ctx context.Context, o operation, in any) (*claim, error) 
 	return &claim{id: store.IdempotencyID{Method: o.method, Route: o.path, Key: key}, fingerprint: sum.Sum(nil), now: a.instant()}, nil
 }
 
-// idempotencyKey takes the bare value, or the quoted string of the draft (a structured field, RFC 8941).
+// keyPattern is what may be sent: the bare value, or the quoted string of the draft (a structured field, RFC 8941).
+const keyPattern = `^"?[\x21\x23-\x7E][\x21-\x7E]*$`
+
+var keyText = regexp.MustCompile(keyPattern)
+
+// idempotencyKey is the value without the quotes.
 func idempotencyKey(values []string) (string, bool) {
 	key := strings.TrimSpace(values[0])
-	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
+	ok := len(values) == 1 && len(key) <= maxKey && keyText.MatchString(key)
+	if ok && len(key) > 2 && key[0] == '"' && key[len(key)-1] == '"' {
 		key = key[1 : len(key)-1]
 	}
-	return key, len(values) == 1 && len(key) <= maxKey && parley.IsPrintable(key)
+	return key, ok
 }
 
 // canonical writes a JSON body, which was checked before, with sorted members and without white space.

@@ -99,6 +99,8 @@ func valueProblem(v string, s *huma.Schema) string {
 		return "must be a time such as 2026-01-31T09:00:00Z."
 	case s.Format == "uuid" && !parley.IsID(strings.ToLower(v)):
 		return "must be a UUID."
+	case s.MinLength != nil && utf8.RuneCountInString(v) < *s.MinLength:
+		return "must not be empty. Leave it out instead."
 	case s.MaxLength != nil && utf8.RuneCountInString(v) > *s.MaxLength:
 		return fmt.Sprintf("must have at most %d characters, it has %d.", *s.MaxLength, utf8.RuneCountInString(v))
 	}

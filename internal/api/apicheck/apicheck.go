@@ -20,7 +20,7 @@ import (
 type Options struct {
 	Document []byte // OpenAPI 3.1, JSON
 	BaseURL  string // origin
-	Key      string // may do everything, in an organization of its own
+	Key      string // may do everything, at any rate, in an organization of its own
 	Requests int    // at least so many are sent
 	Seed     uint64 // the same seed and server send the same requests, but for ids
 
@@ -142,8 +142,10 @@ func (c *checker) round(ctx context.Context) error {
 			err = c.spoiledBody(ctx, op)
 		case n < 68 && op.body != nil:
 			err = c.spoiledBytes(ctx, op)
-		case n < 76:
+		case n < 74:
 			err = c.spoiledQuery(ctx, op)
+		case n < 76:
+			err = c.spoiledHeader(ctx, op)
 		case n < 80:
 			err = c.spoiledPath(ctx, op)
 		case n < 83 && op.body != nil:

@@ -108,6 +108,9 @@ func (s *things) create(r *http.Request, id string, no, ok func(int, string)) {
 	n := func() int { return utf8.RuneCountInString(in.Name) }
 	body, _ := io.ReadAll(r.Body)
 	err := errors.Join(json.Unmarshal(body, &in), json.Unmarshal(body, &members))
+	if strings.Contains(string(members["size"]), "e-") {
+		err = errors.New("a fraction, which a float64 may round to nothing")
+	}
 	delete(members, "name")
 	delete(members, "size")
 	switch {

@@ -1,6 +1,7 @@
 package apicheck
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 func (c *checker) valid(ctx context.Context, op *operation) error {
@@ -20,11 +23,53 @@ func (c *checker) valid(ctx context.Context, op *operation) error {
 		e.header.Del("X-Api-Key")
 		e.header.Set("Authorization", pick(c.gen, []string{"Bearer ", "bearer ", "BEARER "})+c.opt.Key)
 	}
-	if err := c.try(ctx, e); err != nil || e.header.Get("Idempotency-Key") == "" || e.status >= 300 || c.gen.chance(50) {
+	if err := c.try(ctx, e); err != nil || e.status >= 300 {
 		return err
 	}
-	return c.again(ctx, e)
+	switch {
+	case op.takes("cursor"):
+		return c.pages(ctx, e)
+	case e.header.Get("Idempotency-Key") != "" && c.gen.chance(50):
+		return c.again(ctx, e)
+	}
+	return nil
 }
+
+// pages follows a list by the cursor that it names, a few pages far: each must be answered, with other things.
+func (c *checker) pages(ctx context.Context, first *exchange) error {
+	shown := string(first.answer)
+	for range 3 {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(first.answer))
+		cursor := text(object(object(object(value)["data"])["pagination"])["nextCursor"])
+		if err != nil || cursor == "" {
+			return nil //nolint:nilerr // an answer that is no JSON was reported by try
+		}
+		next := *first
+		path, query, _ := strings.Cut(first.target, "?")
+		kept := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool {
+			return p == "" || strings.HasPrefix(p, "cursor=") || strings.HasPrefix(p, "offset=")
+		})
+		next.target, next.note = path+"?"+strings.Join(append(kept, "cursor="+url.QueryEscape(cursor)), "&"), "the next page"
+		if err := c.try(ctx, &next); err != nil {
+			return err
+		}
+		for _, id := range anyID.FindAllString(idOfThing.FindString(string(next.answer)), 1) {
+			if next.status != http.StatusOK || strings.Contains(shown, `"id":"`+id+`"`) {
+				c.fail(ctx, &next, "the next page repeats what was shown")
+			}
+		}
+		if next.status != http.StatusOK {
+			c.fail(ctx, &next, fmt.Sprintf("the next page was answered %d", next.status))
+			return nil
+		}
+		shown += string(next.answer)
+		first = &next
+	}
+	return nil
+}
+
+// idOfThing finds the first thing of a list.
+var idOfThing = regexp.MustCompile(`\[\{"id":"[^"]*"`)
 
 // again sends the same request with the same Idempotency-Key: the answer must be the same, too.
 func (c *checker) again(ctx context.Context, first *exchange) error {
@@ -100,10 +145,35 @@ func (c *checker) spoiledQuery(ctx context.Context, op *operation) error {
 		return c.try(ctx, e)
 	}
 	raw := c.gen.spoiledQuery(c.gen.flat(p.schema))
-	if raw == "" && c.gen.typeOf(c.gen.flat(p.schema)) == "string" && len(list(p.schema["enum"])) == 0 && p.schema["format"] == nil {
+	if raw == "" && p.schema["minLength"] == nil && c.gen.typeOf(c.gen.flat(p.schema)) == "string" && len(list(p.schema["enum"])) == 0 && p.schema["format"] == nil {
 		e.want = unharmed
 	}
 	e.note, e.target = "parameter "+p.name, path+"?"+p.name+"="+raw
+	return c.try(ctx, e)
+}
+
+// spoiledHeader sends header parameters that their schemas forbid, or twice.
+func (c *checker) spoiledHeader(ctx context.Context, op *operation) error {
+	e, err := c.plain(op)
+	if err != nil {
+		return err
+	}
+	var headers []param
+	for _, p := range op.params {
+		if p.in == "header" {
+			headers = append(headers, p)
+		}
+	}
+	if len(headers) == 0 {
+		return c.valid(ctx, op)
+	}
+	p := pick(c.gen, headers)
+	v := pick(c.gen, []string{"", "x", "a b", "\"", "\"a", ",", "\"a\",,", "*,*", "W/", "é", "a\tb", strings.Repeat("x", whole(p.schema["maxLength"], 4_000)+1), "\"a\" \"b\""})
+	e.note, e.want = "header "+p.name, unharmed
+	if c.doc.validate(p.at, v) != nil {
+		e.want = refused
+	}
+	e.header[http.CanonicalHeaderKey(p.name)] = []string{v}
 	return c.try(ctx, e)
 }
 

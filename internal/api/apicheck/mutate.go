@@ -206,6 +206,9 @@ func (g *generator) spoiledQuery(s node) string {
 	case "uuid":
 		return pick(g, []string{"", "x", "..", "00000000-0000-0000-0000-00000000000", "%7B00000000-0000-4000-8000-000000000000%7D"})
 	}
+	if whole(s["minLength"], 0) > 0 && g.chance(30) {
+		return ""
+	}
 	if hi := whole(s["maxLength"], 0); hi > 0 && hi < 3_000 {
 		return strings.Repeat("%C3%A9", hi+1)
 	}
