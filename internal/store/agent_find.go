@@ -6,7 +6,9 @@ import (
 	"parley"
 )
 
-// countFound counts the agents that match the search, and decides whether it is a common one.
+// countFound counts the agents that match the search, and decides whether it is a common one. PostgreSQL
+// counts any number of candidates about as fast as it could walk; SQLite asks first how many there are, which
+// it can without reading them.
 func (l *agentList) countFound(ctx context.Context) (int, error) {
 	if l.filtered <= fewAgents {
 		w := &where{}
@@ -15,20 +17,24 @@ func (l *agentList) countFound(ctx context.Context) (int, error) {
 		return l.count(ctx, `SELECT COUNT(*) FROM agent`+l.r.q.dialect.using("agent_by_filter")+w.String(), w)
 	}
 	bound := max(l.all/commonFraction, fewAgents)
-	w := &where{}
-	candidates, err := l.count(ctx, w.tail(`SELECT COUNT(*) FROM (SELECT 1 FROM `+l.r.q.dialect.candidates+` LIMIT $?) c`, l.orgID, l.folded, bound), w)
-	if err != nil || candidates == 0 {
-		return 0, err
+	if l.r.q.dialect.candidates != "" {
+		w := &where{}
+		text := w.tail(`SELECT COUNT(*) FROM (SELECT 1 FROM `+l.r.q.dialect.candidates+` LIMIT $?) c`, l.orgID, l.folded, bound)
+		candidates, err := l.count(ctx, text, w)
+		if err != nil || candidates == 0 {
+			return 0, err
+		}
+		if l.common = candidates == bound; l.common {
+			w = &where{}
+			l.filter(w)
+			l.named(w)
+			return l.count(ctx, `SELECT COUNT(*) FROM agent`+l.r.q.dialect.using("agent_by_name")+w.String(), w)
+		}
 	}
-	l.common = candidates == bound
-	if l.common {
-		w = &where{}
-		l.filter(w)
-		l.named(w)
-		return l.count(ctx, `SELECT COUNT(*) FROM agent`+l.r.q.dialect.using("agent_by_name")+w.String(), w)
-	}
-	w = l.found()
-	return l.count(ctx, `SELECT COUNT(*) FROM agent_search`+w.String(), w)
+	w := l.found()
+	total, err := l.count(ctx, `SELECT COUNT(*) FROM agent_search`+w.String(), w)
+	l.common = total >= bound
+	return total, err
 }
 
 func (l *agentList) count(ctx context.Context, text string, w *where) (n int, err error) {

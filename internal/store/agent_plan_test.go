@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,10 @@ import (
 func checkListPlans(t *testing.T, st *store.Store, orgID string) {
 	t.Helper()
 	const tally, grams, filter = "tally", "agent_search_grams", "agent_by_filter"
+	common := []string{grams, "agent_by_name"} // SQLite counts candidates first
+	if st.Dialect() == "postgres" {
+		common = common[:1]
+	}
 	first, err := st.ListAgents(t.Context(), orgID, parley.AgentFilter{Limit: 50})
 	if err != nil {
 		t.Fatal(err)
@@ -34,12 +39,12 @@ func checkListPlans(t *testing.T, st *store.Store, orgID string) {
 		"cursor":          {parley.AgentFilter{After: after}, []string{"agent_by_created"}, true},
 		"one type":        {parley.AgentFilter{Type: parley.AgentVoice}, []string{"agent_by_created"}, true},
 		"few of a status": {parley.AgentFilter{Status: parley.AgentTraining}, []string{filter}, false},
-		"rare words":      {parley.AgentFilter{Search: "rare", Sort: "name"}, []string{grams, grams, grams}, false},
+		"rare words":      {parley.AgentFilter{Search: "rare", Sort: "name"}, slices.Repeat([]string{grams}, 1+len(common)), false},
 		"unknown words":   {parley.AgentFilter{Search: "nobody"}, []string{grams}, false},
 		"words of few":    {parley.AgentFilter{Search: "sales", Status: parley.AgentTraining}, []string{filter, filter}, false},
-		"common words":    {parley.AgentFilter{Search: "sales"}, []string{grams, "agent_by_name", "agent_by_created"}, false},
-		"common, by name": {parley.AgentFilter{Search: "a", Sort: "name"}, []string{grams, "agent_by_name", "agent_by_name"}, true},
-		"common, far off": {parley.AgentFilter{Search: "early"}, []string{grams, "agent_by_name", "agent_by_created", grams}, false},
+		"common words":    {parley.AgentFilter{Search: "sales"}, append(slices.Clone(common), "agent_by_created"), false},
+		"common, by name": {parley.AgentFilter{Search: "a", Sort: "name"}, append(slices.Clone(common), "agent_by_name"), true},
+		"common, far off": {parley.AgentFilter{Search: "early"}, append(slices.Clone(common), "agent_by_created", grams), false},
 	} {
 		c.f.Limit = 50
 		seen := observe(st, func() {
@@ -65,12 +70,6 @@ func checkListPlan(t *testing.T, st *store.Store, name string, s statement, inde
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if st.Dialect() == "postgres" { // some tables are nearly empty: only a scan without an alternative counts
-		if _, err := conn.ExecContext(t.Context(), `SET enable_seqscan = off`); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _, _ = conn.ExecContext(t.Context(), `RESET enable_seqscan`) }()
-	}
 	plan := explain(t, conn, st.Dialect(), s.query, s.args)
 	sorts, covers := "Sort ", "Index Only Scan"
 	if st.Dialect() == "sqlite" {

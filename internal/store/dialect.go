@@ -25,9 +25,9 @@ type dialect struct {
 	// indexedBy names the index that a query must use. SQLite takes the index with the most equalities, even
 	// where another one gives the order; PostgreSQL decides by its statistics and has no such words.
 	indexedBy string
-	// candidates is where the index of names finds (organization, folded text), and matches the condition on
-	// agent_search to be found there.
-	candidates, matches string
+	// matches is the condition on agent_search that the index of names answers for (organization, folded
+	// text). candidates is where to find those rows without reading them, "" where that is impossible.
+	matches, candidates string
 	// replan is a query's first argument when its plan must fit its values. PostgreSQL would otherwise plan a
 	// statement for any values after it has seen it five times.
 	replan any
@@ -41,8 +41,7 @@ var (
 		candidates: "agent_gram WHERE agent_gram MATCH parley_match($?, $?)",
 		matches:    "key IN (SELECT rowid FROM agent_gram WHERE agent_gram MATCH parley_match($?, $?))"}
 	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos",
-		candidates: "agent_search WHERE parley_grams(org_id, name_folded) @> parley_match($?, $?)",
-		matches:    "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}
+		matches: "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}
 )
 
 // using names the index for a query of SQLite.
