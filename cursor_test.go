@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestCursorsOfOtherListsAreRefused(t *testing.T) {
 	}
 	for _, bad := range []string{"", "x", "!", text + "A", text[1:], text[:len(text)-1], text + "=", strings.Repeat("A", maxCursor+1)} {
 		_, err := f.ParseCursor(bad)
-		e, ok := err.(*Error)
+		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Code != CodeInvalid || len(e.Details) != 1 || e.Details[0].Field != "cursor" {
 			t.Errorf("%q: %v", bad, err)
 		}

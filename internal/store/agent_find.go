@@ -16,9 +16,8 @@ func (l *agentList) countFound(ctx context.Context) (int, error) {
 		l.named(w)
 		return l.count(ctx, `SELECT COUNT(*) FROM agent`+l.r.q.dialect.using("agent_by_filter")+w.String(), w)
 	}
-	bound := max(l.all/commonFraction, fewAgents)
 	if l.r.q.dialect.candidates != "" {
-		w := &where{}
+		w, bound := &where{}, max(l.all/commonFraction, fewAgents)
 		text := w.tail(`SELECT COUNT(*) FROM (SELECT 1 FROM `+l.r.q.dialect.candidates+` LIMIT $?) c`, l.orgID, l.folded, bound)
 		candidates, err := l.count(ctx, text, w)
 		if err != nil || candidates == 0 {
@@ -33,7 +32,7 @@ func (l *agentList) countFound(ctx context.Context) (int, error) {
 	}
 	w := l.found()
 	total, err := l.count(ctx, `SELECT COUNT(*) FROM agent_search`+w.String(), w)
-	l.common = total >= bound
+	l.common = total*commonFraction >= l.filtered
 	return total, err
 }
 

@@ -24,8 +24,8 @@ func (r *Reader) ListAgents(ctx context.Context, orgID string, f parley.AgentFil
 	if page.Agents, more, err = l.page(ctx); err != nil {
 		return parley.AgentPage{}, fmt.Errorf("listing agents: %w", err)
 	}
-	if more {
-		page.Next = f.Cursor(page.Agents[len(page.Agents)-1], l.offset+len(page.Agents))
+	if n := len(page.Agents); more && n > 0 { // agents may have gone since they were counted
+		page.Next = f.Cursor(page.Agents[n-1], l.offset+n)
 	}
 	return page, nil
 }
