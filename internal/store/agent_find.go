@@ -10,14 +10,14 @@ import (
 // counts any number of candidates about as fast as it could walk; SQLite asks first how many there are, which
 // it can without reading them.
 func (l *agentList) countFound(ctx context.Context) (int, error) {
-	if l.filtered <= fewAgents {
+	if l.filtered <= l.r.q.few {
 		w := &where{}
 		l.byState(w)
 		l.named(w)
 		return l.count(ctx, `SELECT COUNT(*) FROM agent`+l.r.q.dialect.using("agent_by_filter")+w.String(), w)
 	}
 	if l.r.q.dialect.candidates != "" {
-		w, bound := &where{}, max(l.all/commonFraction, fewAgents)
+		w, bound := &where{}, max(l.all/commonFraction, l.r.q.few)
 		text := w.tail(`SELECT COUNT(*) FROM (SELECT 1 FROM `+l.r.q.dialect.candidates+` LIMIT $?) c`, l.orgID, l.folded, bound)
 		candidates, err := l.count(ctx, text, w)
 		if err != nil || candidates == 0 {

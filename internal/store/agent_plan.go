@@ -32,7 +32,7 @@ type query struct {
 
 // few reports whether reading all that match the filters is better than walking.
 func (l *agentList) few() bool {
-	return l.filtered <= fewAgents || l.folded == "" && l.f.After == nil && l.filtered*walkSteps <= l.steps()
+	return l.filtered <= l.r.q.few || l.folded == "" && l.f.After == nil && l.filtered*walkSteps <= l.steps()
 }
 
 // steps is how far a walk to the end of the page goes if the agents that match lie evenly.

@@ -11,6 +11,10 @@ import (
 // store is used.
 func (s *Store) Observe(f func(query string, args []any)) { s.q.observe = f }
 
+// SetFew lowers the bound of what counts as few agents, so that small lists go all ways. Call it before the
+// store is used.
+func (s *Store) SetFew(n int) { s.q.few = n }
+
 // Writer gives tests a way around the package, to look at the schema and to play a broken database.
 func (s *Store) Writer() *sql.DB { return s.writer }
 
