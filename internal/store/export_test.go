@@ -49,7 +49,7 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 // Candidates asks the index of names; the answer is a number or an error.
 func (s *Store) Candidates(ctx context.Context, orgID, folded string) any {
 	w := where{}
-	q := w.tail(`SELECT COUNT(*) FROM agent_search WHERE `+s.dialect.matches, orgID, folded)
+	q := w.tail(`SELECT COUNT(*) FROM `+s.dialect.named+` WHERE `+s.dialect.matches, orgID, folded)
 	var n int
 	if _, err := s.q.row(ctx, []any{&n}, q, w.args...); err != nil {
 		return err
