@@ -117,8 +117,10 @@ func (tx *Tx) CreateAgent(ctx context.Context, orgID string, a parley.Agent) err
 	if _, err := tx.q.exec(ctx, index, orgID, a.ID); err != nil {
 		return fmt.Errorf("indexing agent: %w", err)
 	}
-	if err := tx.assignNumbers(ctx, orgID, a.ID, a.PhoneNumbers); err != nil {
-		return err
+	if len(a.PhoneNumbers) > 0 {
+		if err := tx.assignNumbers(ctx, orgID, a.ID, a.PhoneNumbers); err != nil {
+			return err
+		}
 	}
 	return tx.addTally(ctx, orgID, a.ID, tallyChange{agentState{a.Type, a.Status, false}.what(), 1})
 }

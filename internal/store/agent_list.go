@@ -17,15 +17,16 @@ func (r *Reader) ListAgents(ctx context.Context, orgID string, f parley.AgentFil
 		return parley.AgentPage{}, fmt.Errorf("counting agents: %w", err)
 	}
 	page := parley.AgentPage{Agents: []parley.Agent{}, Offset: l.offset, Total: l.total}
-	if l.total == 0 || f.After == nil && l.offset >= l.total {
+	if l.total == 0 || l.total != uncounted && f.After == nil && l.offset >= l.total {
 		return page, nil
 	}
 	more := false
 	if page.Agents, more, err = l.page(ctx); err != nil {
 		return parley.AgentPage{}, fmt.Errorf("listing agents: %w", err)
 	}
-	if more {
-		page.Next = f.Cursor(page.Agents[len(page.Agents)-1], l.offset+len(page.Agents))
+	page.Total = l.total
+	if n := len(page.Agents); more && n > 0 { // agents may have gone since they were counted
+		page.Next = f.Cursor(page.Agents[n-1], l.offset+n)
 	}
 	return page, nil
 }
@@ -41,7 +42,7 @@ type agentList struct {
 	types, states []string // of the agents that match the filters
 	all           int      // agents of the organization, deleted ones too
 	filtered      int      // agents that match the filters but for the search
-	total         int      // agents that match
+	total         int      // agents that match, or uncounted
 	common        bool     // the search matches too many for its index to help
 }
 
@@ -96,6 +97,8 @@ func (l *agentList) page(ctx context.Context) (agents []parley.Agent, more bool,
 		agents, more, err = l.walk(ctx)
 	case l.common:
 		agents, more, err = l.walkSome(ctx)
+	case l.total == uncounted:
+		agents, err = l.countAndFetch(ctx)
 	default:
 		agents, more, err = l.fetch(ctx, l.bySearch(), false)
 	}

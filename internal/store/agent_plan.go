@@ -32,7 +32,7 @@ type query struct {
 
 // few reports whether reading all that match the filters is better than walking.
 func (l *agentList) few() bool {
-	return l.filtered <= fewAgents || l.folded == "" && l.f.After == nil && l.filtered*walkSteps <= l.steps()
+	return l.filtered <= l.r.q.few || l.folded == "" && l.f.After == nil && l.filtered*walkSteps <= l.steps()
 }
 
 // steps is how far a walk to the end of the page goes if the agents that match lie evenly.
@@ -63,7 +63,7 @@ func (l *agentList) named(w *where) {
 }
 
 // after adds the condition that rows lie behind the cursor.
-func (l *agentList) after(w *where, id string) {
+func (l *agentList) after(w *where, column, id string) {
 	c := l.f.After
 	if c == nil {
 		return
@@ -76,7 +76,7 @@ func (l *agentList) after(w *where, id string) {
 	if l.column == "name_folded" {
 		value = fold(c.Name)
 	}
-	w.add(`(`+l.column+`, `+id+`)`+than+`($?, $?)`, value, c.ID)
+	w.add(`(`+column+`, `+id+`)`+than+`($?, $?)`, value, c.ID)
 }
 
 // order is the ORDER BY of the list, or of the list from its other end.
@@ -101,7 +101,7 @@ func (l *agentList) walk(ctx context.Context) ([]parley.Agent, bool, error) {
 	w := &where{}
 	l.filter(w)
 	l.named(w)
-	l.after(w, "id")
+	l.after(w, l.column, "id")
 	from := `SELECT id AS page_id FROM agent` + l.r.q.dialect.using(l.sortIndex()) + w.String()
 	if l.f.After != nil || l.offset <= l.total/2 {
 		return l.fetch(ctx, query{from + l.order(l.column, "id", false) + l.cut(w), w.args}, false)
@@ -121,7 +121,7 @@ func (l *agentList) byFilter() query {
 	w := &where{}
 	l.byState(w)
 	l.named(w)
-	l.after(w, "id")
+	l.after(w, l.column, "id")
 	inner := `SELECT id AS page_id, ` + l.column + ` AS sorted FROM agent` + l.r.q.dialect.using("agent_by_filter") + w.String()
 	return query{`WITH m AS MATERIALIZED (` + inner + `) SELECT page_id FROM m` + l.order("sorted", "page_id", false) + l.cut(w), w.args}
 }

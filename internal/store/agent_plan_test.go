@@ -1,18 +1,32 @@
 package store_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"parley"
 	"parley/internal/store"
+	"parley/internal/store/storetest"
 )
 
-// checkListPlans checks which index each statement of a list uses, on a database with agents enough that it
-// matters: walks follow a covering index and sort nothing, and nothing reads a table to its end.
+// planSize is enough agents for the planner to see what it would see with a million.
+const planSize = 20_000
+
+// Each statement of a list uses the index that it is meant to use: walks follow a covering one and sort
+// nothing, and nothing reads a table to its end.
+func TestAgentListsUseTheirIndexes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) { checkListPlans(t, st, seedAgents(t, st, planSize)) })
+}
+
 func checkListPlans(t *testing.T, st *store.Store, orgID string) {
 	t.Helper()
 	const tally, grams, filter = "tally", "agent_search_grams", "agent_by_filter"
+	common := []string{grams, "agent_by_name"} // SQLite counts candidates first
+	if st.Dialect() == "postgres" {
+		common = common[:1]
+	}
 	first, err := st.ListAgents(t.Context(), orgID, parley.AgentFilter{Limit: 50})
 	if err != nil {
 		t.Fatal(err)
@@ -29,17 +43,17 @@ func checkListPlans(t *testing.T, st *store.Store, orgID string) {
 		"first page":      {parley.AgentFilter{}, []string{"agent_by_created"}, true},
 		"by update":       {parley.AgentFilter{Sort: "updatedAt", Ascending: true}, []string{"agent_by_updated"}, true},
 		"by name":         {parley.AgentFilter{Sort: "name"}, []string{"agent_by_name"}, true},
-		"deleted too":     {parley.AgentFilter{IncludeDeleted: true, Offset: modelSize / 2}, []string{"agent_by_created"}, true},
-		"the end":         {parley.AgentFilter{Offset: modelSize * 9 / 10}, []string{"agent_by_created"}, true},
+		"deleted too":     {parley.AgentFilter{IncludeDeleted: true, Offset: planSize / 2}, []string{"agent_by_created"}, true},
+		"the end":         {parley.AgentFilter{Offset: planSize * 9 / 10}, []string{"agent_by_created"}, true},
 		"cursor":          {parley.AgentFilter{After: after}, []string{"agent_by_created"}, true},
 		"one type":        {parley.AgentFilter{Type: parley.AgentVoice}, []string{"agent_by_created"}, true},
 		"few of a status": {parley.AgentFilter{Status: parley.AgentTraining}, []string{filter}, false},
-		"rare words":      {parley.AgentFilter{Search: "rare", Sort: "name"}, []string{grams, grams, grams}, false},
+		"rare words":      {parley.AgentFilter{Search: "rare", Sort: "name"}, []string{grams, grams}, false},
 		"unknown words":   {parley.AgentFilter{Search: "nobody"}, []string{grams}, false},
 		"words of few":    {parley.AgentFilter{Search: "sales", Status: parley.AgentTraining}, []string{filter, filter}, false},
-		"common words":    {parley.AgentFilter{Search: "sales"}, []string{grams, "agent_by_name", "agent_by_created"}, false},
-		"common, by name": {parley.AgentFilter{Search: "a", Sort: "name"}, []string{grams, "agent_by_name", "agent_by_name"}, true},
-		"common, far off": {parley.AgentFilter{Search: "early"}, []string{grams, "agent_by_name", "agent_by_created", grams}, false},
+		"common words":    {parley.AgentFilter{Search: "sales"}, append(slices.Clone(common), "agent_by_created"), false},
+		"common, by name": {parley.AgentFilter{Search: "a", Sort: "name"}, append(slices.Clone(common), "agent_by_name"), true},
+		"common, far off": {parley.AgentFilter{Search: "early"}, append(slices.Clone(common), "agent_by_created", grams), false},
 	} {
 		c.f.Limit = 50
 		seen := observe(st, func() {
@@ -65,12 +79,6 @@ func checkListPlan(t *testing.T, st *store.Store, name string, s statement, inde
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if st.Dialect() == "postgres" { // some tables are nearly empty: only a scan without an alternative counts
-		if _, err := conn.ExecContext(t.Context(), `SET enable_seqscan = off`); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _, _ = conn.ExecContext(t.Context(), `RESET enable_seqscan`) }()
-	}
 	plan := explain(t, conn, st.Dialect(), s.query, s.args)
 	sorts, covers := "Sort ", "Index Only Scan"
 	if st.Dialect() == "sqlite" {

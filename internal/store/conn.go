@@ -25,6 +25,7 @@ type conn struct {
 	dialect dialect
 	inTx    bool
 	replan  bool                           // make a plan for the very values (dialect.replan)
+	few     int                            // how many agents are read and sorted rather than looked for; tests lower it
 	observe func(query string, args []any) // tests look at every statement; nil otherwise
 }
 

@@ -25,9 +25,9 @@ type dialect struct {
 	// indexedBy names the index that a query must use. SQLite takes the index with the most equalities, even
 	// where another one gives the order; PostgreSQL decides by its statistics and has no such words.
 	indexedBy string
-	// candidates is where the index of names finds (organization, folded text), and matches the condition on
-	// agent_search to be found there.
-	candidates, matches string
+	// named is agent_search with its index of names, and matches the condition that the index answers for
+	// (organization, folded text). candidates is the index alone, "" where it cannot be read so.
+	named, matches, candidates string
 	// replan is a query's first argument when its plan must fit its values. PostgreSQL would otherwise plan a
 	// statement for any values after it has seen it five times.
 	replan any
@@ -38,11 +38,9 @@ type dialect struct {
 
 var (
 	sqliteDialect = dialect{name: "sqlite", numbered: '?', position: "instr", indexedBy: " INDEXED BY ",
-		candidates: "agent_gram WHERE agent_gram MATCH parley_match($?, $?)",
-		matches:    "key IN (SELECT rowid FROM agent_gram WHERE agent_gram MATCH parley_match($?, $?))"}
+		named: "agent_gram CROSS JOIN agent_search ON key = agent_gram.rowid", matches: "agent_gram MATCH parley_match($?, $?)", candidates: "agent_gram"}
 	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos",
-		candidates: "agent_search WHERE parley_grams(org_id, name_folded) @> parley_match($?, $?)",
-		matches:    "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}
+		named: "agent_search", matches: "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}
 )
 
 // using names the index for a query of SQLite.

@@ -11,6 +11,10 @@ import (
 // store is used.
 func (s *Store) Observe(f func(query string, args []any)) { s.q.observe = f }
 
+// SetFew lowers the bound of what counts as few agents, so that small lists go all ways. Call it before the
+// store is used.
+func (s *Store) SetFew(n int) { s.q.few = n }
+
 // Writer gives tests a way around the package, to look at the schema and to play a broken database.
 func (s *Store) Writer() *sql.DB { return s.writer }
 
@@ -45,7 +49,7 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 // Candidates asks the index of names; the answer is a number or an error.
 func (s *Store) Candidates(ctx context.Context, orgID, folded string) any {
 	w := where{}
-	q := w.tail(`SELECT COUNT(*) FROM `+s.dialect.candidates, orgID, folded)
+	q := w.tail(`SELECT COUNT(*) FROM `+s.dialect.named+` WHERE `+s.dialect.matches, orgID, folded)
 	var n int
 	if _, err := s.q.row(ctx, []any{&n}, q, w.args...); err != nil {
 		return err

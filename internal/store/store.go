@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Reader = Reader{q: conn{db: s.readers, dialect: s.dialect}}
+	s.Reader = Reader{q: conn{db: s.readers, dialect: s.dialect, few: fewAgents}}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -50,7 +50,7 @@ func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) (err error
 			_ = t.Rollback()
 		}
 	}()
-	tx := &Tx{Reader: Reader{q: conn{db: t, dialect: s.dialect, inTx: true, observe: s.q.observe}}, now: time.Now}
+	tx := &Tx{Reader: Reader{q: conn{db: t, dialect: s.dialect, inTx: true, few: s.q.few, observe: s.q.observe}}, now: time.Now}
 	if err := fn(tx); err != nil {
 		return err
 	}

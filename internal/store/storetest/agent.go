@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -133,6 +134,32 @@ func agentLists(t *testing.T, st *store.Store) {
 	all, err := st.ListAgents(t.Context(), org.ID, parley.AgentFilter{IncludeDeleted: true, Search: "ada"})
 	if err != nil || all.Total != 1 || all.Agents[0].ID != deleted.ID || all.Agents[0].DeletedAt == nil {
 		t.Errorf("with deleted: %+v, %v", all, err)
+	}
+}
+
+// undoneAgents checks that an agent whose creation or renaming was rolled back is neither counted nor found.
+func undoneAgents(t *testing.T, st *store.Store) {
+	org := Organization(t, st)
+	kept, undone := NewAgent(org.ID, parley.AgentChat), NewAgent(org.ID, parley.AgentChat)
+	kept.Name, undone.Name = "Kept", "Undone"
+	failure := errors.New("failed on purpose")
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.CreateAgent(ctx, org.ID, kept); err != nil {
+			return err
+		}
+		renamed := kept
+		renamed.Name = "Renamed"
+		err := tx.Savepoint(ctx, func() error {
+			return errors.Join(tx.CreateAgent(ctx, org.ID, undone), tx.UpdateAgent(ctx, org.ID, renamed), failure)
+		})
+		if !errors.Is(err, failure) {
+			return err
+		}
+		return nil
+	})
+	for search, want := range map[string]int{"kept": 1, "ept": 1, "undone": 0, "renamed": 0, "": 1} {
+		page, err := st.ListAgents(t.Context(), org.ID, parley.AgentFilter{Search: search})
+		same(t, err, page.Total, want)
 	}
 }
 

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"API keys", apiKeys},
 		{"agents", agents},
 		{"agent lists", agentLists},
+		{"undone agents", undoneAgents},
 		{"phone numbers", phoneNumbers},
 		{"tools", tools},
 		{"tool lists", toolLists},

@@ -37,9 +37,9 @@ CREATE TABLE agent_search (
 ) WITH (fillfactor = 90);
 
 -- The 1- to 3-grams of a text, hashed with the organization, so that one tenant's names never lengthen
--- another's searches. The cost keeps the planner from computing them instead of using the index.
+-- another's searches.
 CREATE FUNCTION parley_grams(org TEXT, folded TEXT) RETURNS BIGINT[]
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ARRAY(SELECT hashtextextended(substr(folded, i, n), hashtextextended(org, 0))
   FROM generate_series(1, 3) AS n, generate_series(1, length(folded) - n + 1) AS i);
 
