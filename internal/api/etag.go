@@ -18,7 +18,8 @@ type Precondition struct {
 // Resolve reads a header that is split over several lines as the one list that it is, and refuses an empty one:
 // whoever sends it means a condition (huma.Resolver).
 func (p *Precondition) Resolve(ctx huma.Context) []error {
-	lines := headersOf(ctx).Values("If-Match")
+	r, _ := unwrap(ctx)
+	lines := r.Header.Values("If-Match")
 	p.IfMatch = strings.TrimSpace(strings.Join(lines, ", "))
 	if len(lines) > 0 && p.IfMatch == "" {
 		return []error{&huma.ErrorDetail{Location: "header.If-Match", Message: "must not be empty. Leave it out to change any version."}}

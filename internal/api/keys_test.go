@@ -171,7 +171,7 @@ func TestRevocationReachesOtherNodes(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatal("another process still accepts the key after 5 s")
 			}
-			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // polls for another node's cache to age
+			time.Sleep(20 * time.Millisecond)
 		}
 	})
 }
