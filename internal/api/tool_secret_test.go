@@ -125,6 +125,10 @@ func plantCanary(t *testing.T, st *store.Store) {
 	if a := send(200, request{method: "GET", path: path}); a.text("data.http.headers.x-api-key") != "••••" || a.at("data.http.headers.X-Plain") != nil || a.text("data.http.query.access_token") != "••••" {
 		t.Errorf("after the patch: %s", a.body)
 	}
+	send(200, request{method: "PATCH", path: path, body: `{"http":{"headers":{"x-api-key":"` + canary + `-2"}}}`})
+	if a := send(200, request{method: "GET", path: "/api/v1/audit-log?resourceId=" + id}); a.text("data.entries.0.changes.0.field") != "http.headers.x-api-key" || a.text("data.entries.0.changes.0.after") != "•••• (new)" {
+		t.Errorf("the audit log does not tell that a credential changed: %s", a.body)
+	}
 	// Refusals do not quote what they refuse.
 	send(400, request{method: "PATCH", path: path, body: `{"http":{"url":"https://evil.example.com/"}}`})
 	send(400, request{method: "PATCH", path: path, body: `{"http":{"url":"https://a.example.com/?api_key=` + canary + `"}}`})
