@@ -83,7 +83,7 @@ type Serve struct {
 	TwilioAuthToken  string `name:"twilio-auth-token" env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"Its auth token, which signs Twilio's requests. Without it only the simulated phone can call."`
 	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" help:"Twilio REST origin (tests, regions)."`
 
-	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Default requests per minute per organization. Checked at start; not enforced by this version."`
+	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Requests per minute of organizations to which nothing else is granted; as many may come at once."`
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
 	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
 	CommitDelay    time.Duration `name:"commit-delay" env:"PARLEY_COMMIT_DELAY" default:"0s" hidden:"" help:"Measuring aid: added to every database commit."`
