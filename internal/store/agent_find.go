@@ -89,30 +89,3 @@ type andTotal struct {
 }
 
 func (a andTotal) Scan(dest ...any) error { return a.scanner.Scan(append(dest, a.total)...) }
-
-// walkSome looks through agents in the order of the list for the page of a common search, four times as many
-// as the page needs if those that match lie evenly. When they lie otherwise, all of them are sorted.
-func (l *agentList) walkSome(ctx context.Context) ([]parley.Agent, bool, error) {
-	rows := l.offset + l.limit
-	if l.f.After != nil {
-		rows = min(l.limit, l.total)
-	}
-	if steps := 4*(rows*l.filtered/l.total) + 100; steps <= walkBound {
-		agents, more, err := l.fetch(ctx, l.bounded(steps), false)
-		if err != nil || len(agents) > l.limit {
-			return agents, more, err
-		}
-	}
-	return l.fetch(ctx, l.bySearch(), false)
-}
-
-func (l *agentList) bounded(steps int) query {
-	w := &where{}
-	l.filter(w)
-	l.after(w, l.column, "id")
-	inner := `SELECT id AS page_id, name_folded, ` + l.column + ` AS sorted FROM agent` + l.r.q.dialect.using(l.sortIndex()) + w.String() +
-		l.order(l.column, "id", false) + w.tail(` LIMIT $?`, steps)
-	outer := &where{args: w.args}
-	l.named(outer)
-	return query{`SELECT page_id FROM (` + inner + `) w` + outer.String() + l.order("sorted", "page_id", false) + l.cut(outer), outer.args}
-}

@@ -93,10 +93,8 @@ func (l *agentList) page(ctx context.Context) (agents []parley.Agent, more bool,
 	switch {
 	case l.few():
 		agents, more, err = l.fetch(ctx, l.byFilter(), false)
-	case l.folded == "" || l.common && l.column == "name_folded":
+	case l.folded == "" || l.common:
 		agents, more, err = l.walk(ctx)
-	case l.common:
-		agents, more, err = l.walkSome(ctx)
 	case l.total == uncounted:
 		agents, err = l.countAndFetch(ctx)
 	default:

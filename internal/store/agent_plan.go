@@ -9,19 +9,16 @@ import (
 
 // There are three ways to the ids of a page of agents:
 //
-//   - the walk goes along the index of the sort order, which covers the filters, and stops at the page. Past
-//     the middle it starts from the other end;
+//   - the walk goes along the index of the sort order, which covers filters and names, and stops at the page.
+//     Past the middle it starts from the other end;
 //   - by filter: all agents of the wanted types and statuses are read and sorted, when the counters say that
 //     they are few;
-//   - by search: the index of names gives the candidates, which are checked and sorted.
-//
-// A search that too many match walks as well: counting goes along the index of names, and the page is
-// looked for in the sort order first, within bounds.
+//   - by search: the index of names gives the candidates, which are checked and sorted. When they are too many,
+//     the list is walked.
 const (
-	fewAgents      = 5_000  // read and sorted in a few milliseconds
-	walkSteps      = 20     // steps along an index that cost as much as reading and sorting one agent
-	commonFraction = 16     // a search is common when it has candidates among one in so many agents
-	walkBound      = 20_000 // agents that are looked through for a page of a common search
+	fewAgents      = 5_000 // read and sorted in a few milliseconds
+	walkSteps      = 20    // steps along an index that cost as much as reading and sorting one agent
+	commonFraction = 16    // a search is common when it has candidates among one in so many agents
 )
 
 // query is the text and arguments of a statement.
@@ -96,7 +93,7 @@ func (l *agentList) cut(w *where) string {
 	return w.tail(` LIMIT $? OFFSET $?`, l.limit+1, l.offset)
 }
 
-// walk goes along the index of the order, which covers the filters and, sorted by name, the search.
+// walk goes along the index of the order.
 func (l *agentList) walk(ctx context.Context) ([]parley.Agent, bool, error) {
 	w := &where{}
 	l.filter(w)

@@ -13,12 +13,13 @@ INSERT INTO tally (org_id, what, shard, n)
 SELECT org_id, 'agent/' || type || '/' || status || CASE WHEN deleted_at IS NULL THEN '/live' ELSE '/deleted' END AS what, 0, COUNT(*)
 FROM agent GROUP BY org_id, what;
 
--- The sort indexes cover what lists filter by: skipping an offset never touches the table.
+-- The sort indexes cover what lists filter and search by: skipping an offset, or agents whose names do not
+-- match, never touches the table.
 DROP INDEX agent_by_created;
 DROP INDEX agent_by_updated;
 DROP INDEX agent_by_name;
-CREATE INDEX agent_by_created ON agent (org_id, created_at, id, type, status, deleted_at);
-CREATE INDEX agent_by_updated ON agent (org_id, updated_at, id, type, status, deleted_at);
+CREATE INDEX agent_by_created ON agent (org_id, created_at, id, type, status, deleted_at, name_folded);
+CREATE INDEX agent_by_updated ON agent (org_id, updated_at, id, type, status, deleted_at, name_folded);
 CREATE INDEX agent_by_name ON agent (org_id, name_folded, id, type, status, deleted_at);
 CREATE INDEX agent_by_filter ON agent (org_id, type, status, deleted_at);
 
