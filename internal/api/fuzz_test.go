@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"net/url"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"parley"
 	"parley/internal/api/apicheck"
+	"parley/internal/respond"
 )
 
 // FuzzQuery: whatever a query is, it is refused with CodeInvalid or is exactly what its schemas say.
@@ -91,6 +94,39 @@ func FuzzAgentAgainstDocument(f *testing.F) {
 		_, _, err = parley.NewAgent("org", in, time.Unix(1, 0))
 		if (documented == nil) != (err == nil) {
 			t.Fatalf("%s\nthe document says %v\nthe server says %v", body, documented, err)
+		}
+	})
+}
+
+// FuzzIfMatch: what the document's pattern takes is a condition that holds or not (412), and never a bad request;
+// the tag itself always holds.
+func FuzzIfMatch(f *testing.F) {
+	field, _ := reflect.TypeFor[Precondition]().FieldByName("IfMatch")
+	pattern := regexp.MustCompile(field.Tag.Get("pattern"))
+	for _, s := range []string{`"1f"`, `*`, `W/"1f"`, `"a", "b" ,"c"`, `"`, `"a" "b"`, `W/`, `,`, `"a",`, `*,"a"`} {
+		f.Add(s, `"1f"`)
+	}
+	f.Fuzz(func(t *testing.T, sent, tag string) {
+		sent = strings.TrimSpace(sent)
+		err := Precondition{IfMatch: sent}.match(tag)
+		if status := respond.Status(err); err != nil && status != 400 && status != 412 || pattern.MatchString(sent) && sent != "" && status == 400 {
+			t.Fatalf("If-Match: %q of %q: %v", sent, tag, err)
+		}
+		if len(tag) > 2 && tag[0] == '"' && strings.IndexByte(tag[1:], '"') == len(tag)-2 && (Precondition{IfMatch: tag}).match(tag) != nil {
+			t.Fatalf("%q does not match itself", tag)
+		}
+	})
+}
+
+// FuzzIdempotencyKey: a key that is taken fits the table, whatever was sent.
+func FuzzIdempotencyKey(f *testing.F) {
+	for _, s := range []string{"a", `"a"`, `""`, `"`, " a ", "a b", "é", strings.Repeat("x", maxKey+1), `"a`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		key, ok := idempotencyKey([]string{s})
+		if ok && (len(key) < 1 || len(key) > maxKey || !parley.IsPrintable(key) || !keyText.MatchString(strings.TrimSpace(s))) {
+			t.Fatalf("%q was taken as %q", s, key)
 		}
 	})
 }
