@@ -88,6 +88,9 @@ func (a *Agent) takeNumbers(in *Input) {
 		}
 		return ""
 	})
+	if in.Has("phoneNumbers") {
+		slices.Sort(a.PhoneNumbers) // as the store reads them: they are a set
+	}
 }
 
 // takeConfig merges the config and reports whether the list of domains was sent.

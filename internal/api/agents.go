@@ -236,6 +236,10 @@ func (a *API) restoreAgent(_ context.Context, orgID string, in *AgentPath) (effe
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[Agent], error) {
+		before, err := tx.FindDeletedAgent(ctx, orgID, in.AgentID)
+		if err != nil && !parley.IsNotFound(err) { // RestoreAgent tells what is not deleted from what never was
+			return refuse[Agent](err)
+		}
 		agent, err := tx.RestoreAgent(ctx, orgID, in.AgentID, a.instant())
 		if err != nil {
 			return refuse[Agent](err)
@@ -245,7 +249,7 @@ func (a *API) restoreAgent(_ context.Context, orgID string, in *AgentPath) (effe
 			return refuse[Agent](err)
 		}
 		view := a.agentView(agent, known)
-		return reply[Agent]{data: view, message: "Agent restored successfully", etag: agentTag(agent), note: agentNote("restore", agent, nil, view)}, nil
+		return reply[Agent]{data: view, message: "Agent restored successfully", etag: agentTag(agent), note: agentNote("restore", agent, a.agentView(before, known), view)}, nil
 	}, nil
 }
 

@@ -195,6 +195,26 @@ func TestNumberOfAnotherAgentConflicts(t *testing.T) {
 	})
 }
 
+// TestNumbersAreASet: every answer shows them in the same order, and another order is no change.
+func TestNumbersAreASet(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		h := newHouse(t, st)
+		const numbers = `"phoneNumbers":["+15550002","+15550001","+15550002"]`
+		made := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice",` + numbers + `}`})
+		path := "/api/v1/agents/" + made.text("data.id")
+		patched := h.do(t, request{method: "PATCH", path: path, body: `{` + numbers + `}`})
+		for _, a := range []answer{made, patched, h.do(t, request{method: "GET", path: path})} {
+			if got := fmt.Sprint(a.at("data.phoneNumbers")); got != "[+15550001 +15550002]" {
+				t.Errorf("%d shows %s", a.status, got)
+			}
+		}
+		if a := h.do(t, request{method: "GET", path: "/api/v1/audit-log?limit=1"}); a.text("data.entries.0.action") != "agent.update" || len(a.at("data.entries.0.changes").([]any)) != 0 {
+			t.Errorf("changes: %s", a.body)
+		}
+	})
+}
+
 func TestWarningsStandBesideData(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t))

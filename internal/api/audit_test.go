@@ -43,6 +43,13 @@ func TestAuditLog(t *testing.T) {
 			m := c.(map[string]any)
 			changes[m["field"].(string)] = fmt.Sprint(m["before"], " → ", m["after"])
 		}
+		var restored []string
+		for _, c := range all.at("data.entries.0.changes").([]any) {
+			restored = append(restored, c.(map[string]any)["field"].(string))
+		}
+		if want := []string{"deletedAt", "status"}; !slices.Equal(restored, want) {
+			t.Errorf("a restoration changes %v, want %v", restored, want)
+		}
 		if want := map[string]string{"name": "Ada → Bea", "config.speed": "1.25 → 1", "phoneNumbers": "[+15550100001] → []"}; fmt.Sprint(changes) != fmt.Sprint(want) {
 			t.Errorf("changes %v, want %v", changes, want)
 		}

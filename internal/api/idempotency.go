@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"parley"
+	"parley/internal/auth"
 	"parley/internal/respond"
 	"parley/internal/store"
 )
@@ -52,7 +53,8 @@ func (c *claim) row(sealed bool, runID string) store.Claim {
 }
 
 // claimOf reads the key of a request, nil when it has none. The fingerprint covers the path, since a key is
-// scoped by route, and the body, whatever its white space and order of members.
+// scoped by route, and the body, whatever its white space and order of members. Where the answer shows a secret it
+// covers the asking API key, too: another key may have fewer rights than the one that was shown the secret.
 func (a *API) claimOf(ctx context.Context, o operation, in any) (*claim, error) {
 	r := requestOf(ctx)
 	values := r.Header.Values(headerKey)
@@ -65,6 +67,9 @@ func (a *API) claimOf(ctx context.Context, o operation, in any) (*claim, error) 
 	}
 	sum := sha256.New()
 	_, _ = fmt.Fprintf(sum, "%s\n", r.URL.Path)
+	if o.secret {
+		_, _ = fmt.Fprintf(sum, "%s\n", auth.Principal(ctx).KeyID)
+	}
 	if b, ok := in.(interface{ raw() []byte }); ok {
 		if _, err := parley.ParseInput(b.raw()); err != nil { // what is ambiguous must equal nothing
 			return nil, err

@@ -29,3 +29,14 @@ func (tx *Tx) RestoreAgent(ctx context.Context, orgID, id string, at time.Time) 
 	}
 	return tx.FindAgent(ctx, orgID, id)
 }
+
+// FindDeletedAgent finds an agent that is deleted.
+func (r *Reader) FindDeletedAgent(ctx context.Context, orgID, id string) (parley.Agent, error) {
+	if r.q.inTx {
+		if _, err := r.lockAgent(ctx, orgID, id); err != nil {
+			return parley.Agent{}, err
+		}
+	}
+	const q = `SELECT ` + agentColumns + ` FROM agent WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL`
+	return find(ctx, r.q, "Agent", scanAgent, q, orgID, id)
+}

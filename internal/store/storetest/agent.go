@@ -60,6 +60,9 @@ func agents(t *testing.T, st *store.Store) {
 	number, err := st.FindPhoneNumber(t.Context(), "+15550100003")
 	same(t, err, number.AgentID, "")
 
+	deleted, err := st.FindDeletedAgent(t.Context(), org.ID, voice.ID)
+	same(t, err, []any{deleted.Name, deleted.Status, deleted.DeletedAt != nil}, []any{changed.Name, changed.Status, true})
+
 	var back parley.Agent
 	restore := func() error {
 		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) (err error) {
@@ -70,6 +73,8 @@ func agents(t *testing.T, st *store.Store) {
 	same(t, restore(), nil, nil)
 	same(t, nil, []any{back.Status, back.DeletedAt == nil, back.PhoneNumbers, back.Revision}, []any{parley.AgentInactive, true, []string{}, int64(4)})
 	wantCode(t, "restoring again", restore(), parley.CodeConflict)
+	_, err = st.FindDeletedAgent(t.Context(), org.ID, voice.ID)
+	wantCode(t, "finding it among the deleted", err, parley.CodeNotFound)
 }
 
 func agentLists(t *testing.T, st *store.Store) {

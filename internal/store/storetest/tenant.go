@@ -135,6 +135,10 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		"DeleteAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.DeleteAgent(ctx, orgID, agent.ID, Now())
 		},
+		"FindDeletedAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindDeletedAgent(ctx, orgID, agent.ID)
+			return err
+		},
 		"RestoreAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			_, err := tx.RestoreAgent(ctx, orgID, agent.ID, Now())
 			return err
