@@ -24,10 +24,12 @@ func (s *Store) Dialect() string { return s.dialect.name }
 // Migrations are the embedded files.
 func Migrations() fs.FS { return migrations }
 
-// VersionAtLeast and Fold are pure.
+// These are pure.
 var (
 	VersionAtLeast = versionAtLeast
 	Fold           = fold
+	Grams          = grams
+	MatchGrams     = matchGrams
 )
 
 // Statement runs one statement in the transaction.
