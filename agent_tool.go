@@ -21,6 +21,9 @@ func (a *Agent) KeepTools(known map[string]Tool) (warnings []string) {
 		if t.Kind == ToolHTTP {
 			idle = append(idle, fmt.Sprintf("%q", t.Name))
 		}
+		if t.Control && a.Type == AgentChat {
+			warnings = append(warnings, fmt.Sprintf("toolIds: %q works in phone calls only; this chat agent will not use it.", id))
+		}
 	}
 	a.ToolIDs = kept
 	if len(missing) > 0 {

@@ -61,6 +61,7 @@ type Tool struct {
 	Access       string          // read, write
 	Confirm      bool            // runs only after the person agreed
 	MaxCalls     *int            // per conversation; nil = no limit of its own
+	Control      bool            // built-in: acts on the phone call itself, run by its session; chats are not offered it
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }

@@ -153,14 +153,14 @@ func TestToolsOfAnAgent(t *testing.T) {
 		own := h.createTool(t, "", toolBody)
 		foreign := h.createTool(t, h.newKey(storetest.Organization(t, st).ID, parley.ScopeAll), toolBody)
 		unknown := parley.NewID()
-		a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice","toolIds":["` + own + `","` + foreign + `","current_time","end_call","` + unknown + `"]}`})
+		a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice","toolIds":["` + own + `","` + foreign + `","current_time","transfer_call","` + unknown + `"]}`})
 		shown, _ := json.Marshal(a.at("data.tools"))
 		want := `[{"category":"shop","config":{"method":"GET","url":"https://shop.example.com/orders/{{args.orderId}}"},"description":"Finds an order.","id":"` + own + `","name":"Look up order"},`
 		if a.status != 201 || !strings.HasPrefix(string(shown), want) || len(a.at("data.tools").([]any)) != 2 || a.at("data.tools.1.id") != "current_time" {
 			t.Fatalf("create: %d %s", a.status, a.body)
 		}
 		warnings := fmt.Sprint(a.at("warnings"))
-		for _, part := range []string{`"` + foreign + `", "end_call", "` + unknown + `"`, `"Look up order" is stored but this version does not run HTTP tools yet`} {
+		for _, part := range []string{`"` + foreign + `", "transfer_call", "` + unknown + `"`, `"Look up order" is stored but this version does not run HTTP tools yet`} {
 			if !strings.Contains(warnings, part) {
 				t.Errorf("warnings %s lack %s", warnings, part)
 			}

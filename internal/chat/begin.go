@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -68,7 +69,7 @@ func (s *Service) begin(ctx context.Context, orgID string, req Request) (*turn, 
 	if t.endpoint, err = s.o.Endpoint(ctx, orgID); err != nil {
 		return nil, fmt.Errorf("finding the model provider: %w", err)
 	}
-	t.tools = s.o.Tools.Tools(ctx, orgID, t.agent.ToolIDs)
+	t.tools = slices.DeleteFunc(s.o.Tools.Tools(ctx, orgID, t.agent.ToolIDs), func(t parley.Tool) bool { return t.Control })
 	t.budget = historyBudget(t.agent.Model)
 
 	t.run = newRun(orgID, t.agent.ID, req.ConversationID)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,12 +147,13 @@ func TestEveryBuiltinToolRuns(t *testing.T) {
 	ids := []string{parley.NewID()} // an HTTP tool's
 	for _, b := range parley.BuiltinTools() {
 		ids = append(ids, b.ID)
-		if r.builtins[b.ID] == nil || CheckSchema(b.Parameters) != "" || !parley.IsFunctionName(b.FunctionName) || b.Kind != parley.ToolBuiltin || b.Access == "" || b.Description == "" || len(b.Description) > parley.MaxToolDescription {
+		if (r.builtins[b.ID] == nil) != b.Control || CheckSchema(b.Parameters) != "" || !parley.IsFunctionName(b.FunctionName) || b.Kind != parley.ToolBuiltin || b.Access == "" || b.Description == "" || len(b.Description) > parley.MaxToolDescription {
 			t.Errorf("%s is not complete", b.ID)
 		}
 	}
-	if len(r.builtins) != len(parley.BuiltinTools()) {
-		t.Errorf("%d functions for %d built-in tools", len(r.builtins), len(parley.BuiltinTools()))
+	runs := slices.DeleteFunc(parley.BuiltinTools(), func(b parley.Tool) bool { return b.Control })
+	if len(r.builtins) != len(runs) {
+		t.Errorf("%d functions for %d built-in tools that the runner runs", len(r.builtins), len(runs))
 	}
 	if got := r.Tools(t.Context(), "org", ids); len(got) != len(ids)-1 {
 		t.Errorf("offered %d tools, want the built-in ones only", len(got))

@@ -341,6 +341,7 @@ type rigOptions struct {
 	voice   func(*parley.VoiceConfig)
 	history []leg.HistoryItem
 	tool    func(context.Context, tool.Call) tool.Result
+	tools   []parley.Tool // offered
 	dialing time.Duration // how long the model takes to be dialed
 	dial    func(context.Context) (Model, error)
 	over    chan struct{}
@@ -369,7 +370,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		opt.tool = func(context.Context, tool.Call) tool.Result { return tool.Result{Output: `{"ok":true}`, Outcome: "ok"} }
 	}
 	r.session = New(r.carrier, r.tape, Config{
-		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history,
+		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 // response is canceled, and the model is told for every unfinished item how much of it was heard: truncated
 // to whole milliseconds that were certainly received, or deleted if nothing was heard.
 func (s *Session) interrupt(now time.Time) {
+	s.leaveBy = time.Time{} // whoever speaks into the goodbye wants to go on
 	if s.seq.creating != "" {
 		s.cancelCreated, s.cutOff = true, true
 	}

@@ -186,7 +186,7 @@ func (s *Session) onAudio(ev leg.ModelEvent, now time.Time) {
 		s.modelLost("overflow", "the model sent more audio than a call can hold")
 		return
 	}
-	s.failed = 0
+	s.failed, s.spoke = 0, ev.ResponseID
 	if t := s.turn; t != nil && t.responseID == "" && !t.createdAt.IsZero() {
 		t.responseID, t.firstAudio = ev.ResponseID, now
 	}

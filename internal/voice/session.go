@@ -84,6 +84,7 @@ const (
 	retryDelay     = 500 * time.Millisecond // before a failed or refused response is asked for again
 	commitTimeout  = 2 * time.Second        // from the end of speech to its commit as a turn
 	positionPeriod = time.Second            // of playout.position events
+	goodbyeTimeout = 30 * time.Second       // for a goodbye to be said and heard
 	maxHeldAudio   = 15_000 * bytesPerMs    // caller's audio kept while the model is dialed
 )
 
@@ -108,6 +109,8 @@ type Session struct {
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
+	leaveBy time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
+	spoke   string    // response of the newest audio
 	retryAt time.Time
 	failed  int // responses failed in a row
 
@@ -155,6 +158,10 @@ func (s *Session) Run(ctx context.Context) Outcome {
 		now := time.Now()
 		s.pump(now)
 		s.create(now)
+		s.leave(now)
+		if s.outcome != nil {
+			break
+		}
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -258,6 +265,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if s.seq.active != "" {
 		sooner(s.seq.activityAt.Add(stallTimeout))
+	}
+	if !s.leaveBy.IsZero() {
+		sooner(s.leaveBy)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)

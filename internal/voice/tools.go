@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"time"
 
 	"parley"
 	"parley/internal/leg"
@@ -66,7 +67,7 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 		if err := s.rec.Intent(ctx, parley.EventToolStarted, started); err != nil {
 			res = tool.Result{Output: `{"error":"the tool was not run: its start could not be recorded"}`, Outcome: "error"}
 		} else {
-			res = s.cfg.RunTool(ctx, call)
+			res = s.runTool(ctx, call)
 		}
 		s.tools.results <- toolResult{ev, res} // capacity maxTools: never blocks
 	})
@@ -88,6 +89,9 @@ func (s *Session) onToolResult(r toolResult) {
 		CallID: r.call.CallID, Name: r.call.Text, Result: r.res.Output, Outcome: r.res.Outcome, Ms: r.res.Duration.Milliseconds(),
 	})
 	s.modelSent(s.model.SendToolResult(r.call.CallID, r.res.Output))
+	if s.leaves(r, time.Now()) {
+		return // the goodbye was said in the same answer
+	}
 	if s.tools.running() == 0 {
 		s.seq.want("")
 	}
