@@ -22,7 +22,7 @@ func (l *agentList) countFound(ctx context.Context) (total int, err error) {
 	}
 	if d.candidates == "" {
 		total, err = l.countMatches(ctx)
-		l.common = total*commonFraction >= l.filtered
+		l.common = total*countedFraction >= l.filtered
 		return total, err
 	}
 	bound := max(l.all/commonFraction, l.r.q.few)

@@ -18,7 +18,9 @@ import (
 const (
 	fewAgents      = 5_000 // read and sorted in a few milliseconds
 	walkSteps      = 20    // steps along an index that cost as much as reading and sorting one agent
-	commonFraction = 16    // a search is common when it has candidates among one in so many agents
+	commonFraction = 16    // a search is common when it has candidates among one in so many agents,
+	// or matches one in countedFraction, where counting has already read all candidates
+	countedFraction = 64
 )
 
 // query is the text and arguments of a statement.

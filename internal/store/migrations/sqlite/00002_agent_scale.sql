@@ -44,6 +44,9 @@ CREATE VIRTUAL TABLE agent_gram USING fts5 (grams, content = '', contentless_del
 INSERT INTO agent_search (agent_id, org_id, name_folded, type, status, created_at, updated_at, deleted_at)
 SELECT id, org_id, name_folded, type, status, created_at, updated_at, deleted_at FROM agent;
 INSERT INTO agent_gram (rowid, grams) SELECT key, parley_grams(org_id, name_folded) FROM agent_search;
+-- Merging eight segments at a time instead of four keeps the longest create at a few milliseconds (measured).
+INSERT INTO agent_gram (agent_gram, rank) VALUES ('automerge', 8);
+INSERT INTO agent_gram (agent_gram) VALUES ('optimize');
 
 -- +goose StatementBegin
 CREATE TRIGGER agent_search_insert AFTER INSERT ON agent_search BEGIN
