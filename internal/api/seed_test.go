@@ -208,7 +208,7 @@ func TestSeedStatusesOfAgents(t *testing.T) {
 				t.Errorf("list of %s: %s", status, a.body)
 			}
 			a := h.do(t, request{method: "POST", path: "/api/v1/agents/" + id + "/chat", body: `{"message":"Hello"}`})
-			if (a.status == 200) != answers || !answers && (a.status != 409 || a.text("error.type") != "unavailable") {
+			if (a.status == 200) != answers || !answers && (a.status != 409 || a.text("error.type") != "unavailable" || !strings.Contains(a.text("error.message"), "Make it active or deployed")) {
 				t.Errorf("chat with %s: %d %s", status, a.status, a.body)
 			}
 		}
