@@ -77,3 +77,24 @@ func TestExpiredClaimsAreSweptFasterThanTheyAreMade(t *testing.T) {
 		}
 	})
 }
+
+// TestReplayOutlivesItsReason: an equal request has the same answer, also when a new one would be refused by now.
+func TestReplayOutlivesItsReason(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		h := newHouse(t, st)
+		agent := h.createAgent(t, "", voiceBody)
+		r := request{method: "POST", path: "/api/v1/test-calls", body: `{"agentId":"` + agent + `"}`, headers: map[string]string{"Idempotency-Key": key1}}
+		first := h.do(t, r)
+		if a := h.do(t, request{method: "DELETE", path: "/api/v1/agents/" + agent}); first.status != 201 || a.status != 200 {
+			t.Fatalf("preparing: %s %s", first.body, a.body)
+		}
+		if a := h.do(t, r); a.status != 201 || string(a.body) != string(first.body) || a.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("the same again: %d %s", a.status, a.body)
+		}
+		r.headers = map[string]string{"Idempotency-Key": "another"}
+		if a := h.do(t, r); a.status != 404 {
+			t.Errorf("a new request: %d %s", a.status, a.body)
+		}
+	})
+}
