@@ -139,7 +139,8 @@ type Rotation struct {
 
 // Rotate reads the body of a rotation. The new key has the old one's words and scopes and, when the old one has
 // an end, as long a life; it never outlives the asking key. The asker must hold every scope of the key, since
-// it is shown the new one (CodeForbidden). A dead key cannot be rotated (CodeConflict).
+// it is shown the new one (CodeForbidden). A dead key cannot be rotated (CodeConflict), nor one that was rotated before:
+// its end is that of its overlap, and says nothing about the life of another key.
 func (k APIKey) Rotate(in *Input, who Principal, now time.Time) (Rotation, error) {
 	r := Rotation{KeyRequest: KeyRequest{Name: k.Name, Description: k.Description, Scopes: k.Scopes}, Overlap: DefaultKeyOverlap}
 	if k.ExpiresAt != nil {
@@ -159,6 +160,9 @@ func (k APIKey) Rotate(in *Input, who Principal, now time.Time) (Rotation, error
 	r.Overlap = time.Duration(seconds) * time.Second
 	if !k.Live(now) {
 		return r, Errorf(CodeConflict, "This API key has expired or was revoked. Create a new one.")
+	}
+	if k.ReplacedBy != nil {
+		return r, Errorf(CodeConflict, "This API key was rotated already. Rotate the one that replaced it: %s.", *k.ReplacedBy)
 	}
 	return r, who.mayGive(k.Scopes)
 }

@@ -105,12 +105,16 @@ func (c *orgLimitCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		before := granted{org.MaxRequestsPerMinute}
-		org.MaxRequestsPerMinute = &c.PerMinute
-		if c.Default {
-			org.MaxRequestsPerMinute = nil
-		}
 		err = st.Write(ctx, func(tx *store.Tx) error {
+			org, err := tx.FindOrganization(ctx, org.ID) // again: a request may change it meanwhile
+			if err != nil {
+				return err
+			}
+			before := granted{org.MaxRequestsPerMinute}
+			org.MaxRequestsPerMinute = &c.PerMinute
+			if c.Default {
+				org.MaxRequestsPerMinute = nil
+			}
 			if err := tx.UpdateOrganization(ctx, org.ID, org); err != nil {
 				return err
 			}

@@ -181,7 +181,7 @@ func TestNumberOfAnotherAgentConflicts(t *testing.T) {
 		texts := map[string]bool{}
 		for _, key := range []string{"", other} {
 			a := h.do(t, request{method: "POST", path: "/api/v1/agents", key: key, body: `{"name":"B","type":"voice","phoneNumbers":["+15550002222"]}`})
-			if a.status != 409 || a.text("error.type") != "conflict" {
+			if a.status != 409 || a.text("error.type") != "conflict" || !strings.Contains(a.text("error.message"), "Release it") {
 				t.Errorf("taken number: %d %s", a.status, a.body)
 			}
 			texts[a.text("error.message")] = true

@@ -6,6 +6,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -36,6 +37,8 @@ type Options struct {
 	Limits    *limit.Limiter
 	Ring      *secret.Ring // seals credentials, and answers that show a secret
 
+	Patience time.Duration // with the database, for one request; 0 = 30 s
+
 	Chat  *chat.Service
 	Calls *call.Service // signs for the simulated phone
 }
@@ -57,6 +60,7 @@ func New(opt Options) *API {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	opt.Patience = cmp.Or(opt.Patience, 30*time.Second)
 	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, failures: limit.NewFailures(nil)}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()

@@ -97,7 +97,9 @@ func (a *API) chat(ctx context.Context, in *chatInput) (*output, error) {
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	run, replayed, err := a.startRun(ctx, orgID, req, claim)
+	starting, cancel := context.WithTimeout(ctx, a.opt.Patience)
+	defer cancel()
+	run, replayed, err := a.startRun(starting, orgID, req, claim)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}

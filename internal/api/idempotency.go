@@ -145,18 +145,38 @@ func (a *API) replay(orgID string, c *claim, standing store.Claim) (out rendered
 	return rendered{body: body, etag: string(etag)}, nil
 }
 
-// sweep deletes expired claims, at most once a minute and 500 at a time, by the way of a request that uses one:
-// where nobody uses keys, none pile up.
+// answered is the answer that an equal request got, if any. It is for a request that would be refused by now, such
+// as for a time that has passed meanwhile: an equal request has an equal answer.
+func (a *API) answered(ctx context.Context, c *claim) (rendered, bool) {
+	if c == nil {
+		return rendered{}, false
+	}
+	orgID := auth.Principal(ctx).OrgID
+	standing, err := a.opt.Store.FindIdempotency(ctx, orgID, c.id)
+	if err != nil || !standing.ExpiresAt.After(c.now) || !standing.Same(c.fingerprint) {
+		return rendered{}, false
+	}
+	out, err := a.replay(orgID, c, standing)
+	return out, err == nil
+}
+
+// sweep deletes expired claims, at most once a minute, by the way of a request that uses one: where nobody uses
+// keys, none pile up. While more have expired than one sweep deletes, the next such request sweeps, too: claims are
+// deleted faster than they are made.
 func (a *API) sweep(ctx context.Context) {
 	now := a.instant()
 	last := a.swept.Load()
 	if now.UnixMicro()-last < sweepEvery.Microseconds() || !a.swept.CompareAndSwap(last, now.UnixMicro()) {
 		return
 	}
-	err := a.opt.Store.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.SweepIdempotency(ctx, now)
+	var deleted int64
+	err := a.opt.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		deleted, err = tx.SweepIdempotency(ctx, now)
 		return err
 	})
+	if err == nil && deleted >= store.SweepAtOnce {
+		a.swept.Store(last)
+	}
 	if err != nil && ctx.Err() == nil {
 		a.opt.Logger.LogAttrs(ctx, slog.LevelWarn, "sweeping idempotency keys failed", slog.String("error", err.Error()))
 	}

@@ -103,6 +103,9 @@ func TestRotation(t *testing.T) {
 		if seen.text("data.replacedBy") != made.text("data.id") || seen.at("data.expiresAt") == nil {
 			t.Errorf("the old key: %s", seen.body)
 		}
+		if a := rotate(old.text("data.id"), `{}`); a.status != 409 || !strings.Contains(a.text("error.message"), made.text("data.id")) {
+			t.Errorf("rotated twice: %d %s", a.status, a.body)
+		}
 		next := rotate(made.text("data.id"), `{"overlapSeconds":0}`)
 		if next.status != 201 || works(made.text("data.key")) || !works(next.text("data.key")) {
 			t.Errorf("without overlap: %d %s", next.status, next.body)

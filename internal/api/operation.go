@@ -112,6 +112,8 @@ func mount[I any](a *API, o operation, shape reflect.Type, handle func(ctx conte
 		Content: map[string]*huma.MediaType{"application/json": {Schema: a.schemaOf(shape)}},
 	}
 	huma.Register(a.api, op, func(ctx context.Context, in *I) (*output, error) {
+		ctx, cancel := context.WithTimeout(ctx, a.opt.Patience)
+		defer cancel()
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)

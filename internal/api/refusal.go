@@ -27,7 +27,7 @@ var refusalKinds = map[int]refusalKind{
 	http.StatusRequestTimeout: {"RequestTimeout", "The body did not arrive in time.",
 		"The body did not arrive in time.", parley.CodeInvalid, nil},
 	http.StatusConflict: {"Conflict", "The present state does not allow this, or a value is taken. With Retry-After: try again then.",
-		"The phone number +14155550123 is already in use", parley.CodeConflict, []string{"RetryAfter"}},
+		"The phone number +14155550123 is already in use. Release it from its agent first, or give another.", parley.CodeConflict, []string{"RetryAfter"}},
 	http.StatusPreconditionFailed: {"PreconditionFailed", "The resource has another version than If-Match names. Nothing was changed.",
 		"This was changed meanwhile. Get it again, and repeat your change on the new version.", parley.CodeConflict, nil},
 	http.StatusRequestEntityTooLarge: {"TooLarge", "The body is larger than 1 MiB.",

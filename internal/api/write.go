@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -22,12 +23,12 @@ type effect[T any] func(ctx context.Context, tx *store.Tx) (reply[T], error)
 // answer of an Idempotency-Key: all of it is committed, or nothing.
 func write[I, T any](a *API, o operation, prepare func(ctx context.Context, orgID string, in *I) (effect[T], error)) {
 	mount(a, o, reflect.TypeFor[success[T]](), func(ctx context.Context, in *I) (*output, error) {
-		do, err := prepare(ctx, auth.Principal(ctx).OrgID, in)
-		if err != nil {
-			return nil, err
-		}
+		do, refused := prepare(ctx, auth.Principal(ctx).OrgID, in)
 		claim, err := a.claimOf(ctx, o, in)
-		if err != nil {
+		if err := cmp.Or(refused, err); err != nil {
+			if out, ok := a.answered(ctx, claim); ok {
+				return a.sends(o, out, true), nil
+			}
 			return nil, err
 		}
 		out, replayed, err := a.commit(ctx, o, claim, func(ctx context.Context, tx *store.Tx) (rendered, *note, error) {

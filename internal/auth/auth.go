@@ -20,6 +20,7 @@ import (
 const (
 	touchQueue   = 256
 	touchTimeout = 5 * time.Second
+	lookTimeout  = 10 * time.Second
 	touchEvery   = time.Minute
 )
 
@@ -84,6 +85,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, h http.Header) (parley
 
 // look asks the database. What it finds is remembered for cacheFor; what it does not find is not.
 func (a *Authenticator) look(ctx context.Context, hash [sha256.Size]byte, now time.Time) (holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	key, org, err := a.store.FindKeyHolder(ctx, hash[:])
 	if parley.IsNotFound(err) {
 		a.cache.drop(hash)

@@ -110,7 +110,7 @@ func (s *Service) findAgent(ctx context.Context, orgID string, req Request) (par
 	case a.Type != parley.AgentChat:
 		return a, parley.Errorf(parley.CodeInvalid, "This is a %s agent: only chat agents take messages", a.Type)
 	case !a.Status.Answers() && !req.Test:
-		return a, parley.Errorf(parley.CodeUnavailable, "The agent does not answer: its status is %s", a.Status)
+		return a, parley.Errorf(parley.CodeUnavailable, "The agent does not answer: its status is %s. Make it active or deployed.", a.Status)
 	}
 	return a, nil
 }

@@ -70,14 +70,15 @@ func (tx *Tx) AnswerIdempotency(ctx context.Context, orgID string, id Idempotenc
 	return nil
 }
 
-// sweepAtOnce bounds how much one sweep deletes.
-const sweepAtOnce = 500
+// SweepAtOnce bounds how many claims one sweep deletes.
+const SweepAtOnce = 500
 
-// SweepIdempotency deletes claims that expired before now, at most 500 at a time. Server-wide.
+// SweepIdempotency deletes claims that expired before now, at most SweepAtOnce of them: when it deletes as many,
+// others may be left. Server-wide.
 func (tx *Tx) SweepIdempotency(ctx context.Context, now time.Time) (deleted int64, err error) {
 	q := `DELETE FROM idempotency WHERE (org_id, method, route, key) IN (SELECT org_id, method, route, key FROM idempotency
 		WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2` + tx.q.dialect.skipLocked + `)`
-	if deleted, err = tx.q.exec(ctx, q, micros(now), sweepAtOnce); err != nil {
+	if deleted, err = tx.q.exec(ctx, q, micros(now), SweepAtOnce); err != nil {
 		return 0, fmt.Errorf("sweeping idempotency keys: %w", err)
 	}
 	return deleted, nil

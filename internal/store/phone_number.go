@@ -51,7 +51,7 @@ func (tx *Tx) assignNumbers(ctx context.Context, orgID, agentID string, numbers 
 			return fmt.Errorf("assigning number: %w", err)
 		}
 		if n == 0 {
-			return parley.Errorf(parley.CodeConflict, "The phone number %s is already in use", number)
+			return parley.Errorf(parley.CodeConflict, "The phone number %s is already in use. Release it from its agent first, or give another.", number)
 		}
 	}
 	return nil
