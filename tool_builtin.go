@@ -65,7 +65,7 @@ func BuiltinTools() []Tool { return slices.Clone(builtinTools) }
 
 // reservedFunctions are names of built-in tools that are still to come: an organization's own tool must not
 // stand in their way, or be taken for one that ends or transfers a call.
-var reservedFunctions = []string{"transfer_call", "send_dtmf", "collect_input", "remember", "recall", "knowledge_search"}
+var reservedFunctions = []string{"web_search", "transfer_call", "send_dtmf", "collect_input", "remember", "recall", "knowledge_search"}
 
 // IsReservedFunction reports whether a function name belongs to the server's own tools.
 func IsReservedFunction(name string) bool {

@@ -90,7 +90,7 @@ func (a *API) agentOperations() {
 	example := map[string]any{"name": "Customer Support Agent", "type": "voice", "instructions": "You are a helpful customer support agent.",
 		"config": map[string]any{"voice": "sage", "speed": 1.0, "interruptionThreshold": 0.5}, "toolIds": []string{"current_time"}}
 	read(a, operation{method: http.MethodGet, path: path, id: "listAgents", tag: "Agents", scope: parley.ScopeAgentsRead,
-		summary: "List agents", refusals: []int{400}}, a.listAgents)
+		summary: "List agents", heavy: true}, a.listAgents)
 	write(a, operation{method: http.MethodPost, path: path, id: "createAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
 		summary: "Create an agent", body: a.agentBody(true), example: example, refusals: []int{409}}, a.createAgent)
 	read(a, operation{method: http.MethodGet, path: one, id: "getAgent", etag: true, tag: "Agents", scope: parley.ScopeAgentsRead,

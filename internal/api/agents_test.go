@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"parley"
 	"parley/internal/store"
@@ -122,8 +123,8 @@ func TestBadRequests(t *testing.T) {
 		{"trailing", request{method: "POST", path: agents, body: `{"name":"A","type":"voice"}{}`}, 400, ""},
 		{"bad utf-8", request{method: "POST", path: agents, body: "{\"name\":\"\xff\",\"type\":\"voice\"}"}, 400, ""},
 		{"all at once", request{method: "POST", path: agents, body: `{"name":"","type":"voice","config":{"speed":3,"voice":"x"}}`}, 400, "config.speed,config.voice,name"},
-		{"too large", request{method: "POST", path: agents, body: `{"name":"` + strings.Repeat("x", 1<<20) + `"}`}, 413, ""},
-		{"nearly too large", request{method: "POST", path: agents, body: `{}` + strings.Repeat(" ", 1<<20-2)}, 400, "name,type"},
+		{"too large", request{method: "POST", path: agents, body: `{"name":"` + strings.Repeat("x", 3<<19) + `"}`}, 413, ""},
+		{"nearly too large", request{method: "POST", path: agents, body: `{}` + strings.Repeat(" ", 3<<19-2)}, 400, "name,type"},
 		{"type changed", request{method: "PATCH", path: agents + "/" + id, body: `{"type":"chat"}`}, 400, "type"},
 		{"limit 0", request{method: "GET", path: agents + "?limit=0"}, 400, "limit"},
 		{"limit 101", request{method: "GET", path: agents + "?limit=101"}, 400, "limit"},
@@ -227,5 +228,31 @@ func TestWarningsStandBesideData(t *testing.T) {
 	}
 	if b := h.do(t, request{method: "POST", path: "/api/v1/agents", body: chatBody}); b.at("warnings") != nil {
 		t.Errorf("warnings = %v, want none", b.at("warnings"))
+	}
+}
+
+// TestLongestInstructions: the longest instructions fit into a body however a client writes them.
+func TestLongestInstructions(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, storetest.SQLite(t))
+	for name, text := range map[string]string{"as they are": "😀", "escaped": `\ud83d\ude00`} {
+		a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"Long","type":"voice","instructions":"` + strings.Repeat(text, parley.MaxAgentInstructions) + `"}`})
+		if a.status != 201 || utf8.RuneCountInString(a.text("data.instructions")) != parley.MaxAgentInstructions {
+			t.Errorf("%s: %d", name, a.status)
+		}
+	}
+}
+
+// TestProvidersAreForManagers: a key for reading agents does not see which accounts the organization has.
+func TestProvidersAreForManagers(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, storetest.SQLite(t))
+	get := request{method: "GET", path: "/api/v1/organization", key: h.newKey(h.org.ID, parley.ScopeAgentsRead)}
+	if a := h.do(t, get); a.status != 200 || a.text("data.name") == "" || strings.Contains(string(a.body), "twilio") || strings.Contains(string(a.body), "openai") {
+		t.Errorf("with agents:read: %d %s", a.status, a.body)
+	}
+	get.key = h.newKey(h.org.ID, parley.ScopeOrganizationManage)
+	if a := h.do(t, get); a.status != 200 || !strings.Contains(string(a.body), `"twilio":{"accountSid":null`) {
+		t.Errorf("with organization:manage: %d %s", a.status, a.body)
 	}
 }

@@ -43,6 +43,10 @@ type Options struct {
 	Calls *call.Service // signs for the simulated phone
 }
 
+// heavyAtOnce bounds the memory that one organization's lists take: a page of the longest instructions is 40 MB, and
+// as much again while it is sent. Others of the organization wait in line.
+const heavyAtOnce = 2
+
 // API is the mounted operations. Safe for concurrent use.
 type API struct {
 	opt Options
@@ -50,6 +54,7 @@ type API struct {
 	api huma.API
 	now func() time.Time
 
+	heavy    *limit.Slots                       // large answers under way, per organization
 	failures *limit.Failures                    // of authentication, per client address
 	swept    atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
 	queries  map[string]map[string]*huma.Schema // operation id → its query parameters
@@ -61,7 +66,7 @@ func New(opt Options) *API {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	opt.Patience = cmp.Or(opt.Patience, 30*time.Second)
-	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, failures: limit.NewFailures(nil)}
+	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, failures: limit.NewFailures(nil), heavy: limit.NewSlots(heavyAtOnce)}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
 	a.readQueries()

@@ -68,7 +68,7 @@ var chatOperation = operation{method: http.MethodPost, path: "/api/v1/agents/{ag
 	summary: "Send a message to a chat agent", example: map[string]any{"message": "What time is it in Helsinki?"},
 	description: "Answers JSON, or with `Accept: text/event-stream` the events of the run: run.started, message.delta, tool.started, tool.completed, " +
 		"message.completed, error, run.completed. A run goes on when the client goes away; read its conversation for the rest. " +
-		"While a request with the same Idempotency-Key is being answered, the answer is 409 with Retry-After.",
+		"While a request with the same Idempotency-Key is being answered, the answer is 409 with Retry-After; a run that failed has failed for good, so send the message again with a new key.",
 	refusals: []int{404, 409, 503}, spends: true}
 
 func (a *API) chatOperations() {

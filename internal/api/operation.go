@@ -16,8 +16,9 @@ import (
 	"parley/internal/respond"
 )
 
-// maxBody bounds a request body: 1 MiB. huma refuses a body that reaches its limit, hence the one.
-const maxBody = 1<<20 + 1
+// maxBody bounds a request body: 1.5 MiB, so that the longest instructions fit even when each character is sent as
+// \uXXXX\uXXXX. huma refuses a body that reaches its limit, hence the one.
+const maxBody = 3<<19 + 1
 
 // scopeAny is for operations that any live key may ask for.
 const scopeAny = "any"
@@ -38,6 +39,7 @@ type operation struct {
 	etag         bool         // a success names the version of the resource
 	conditional  bool         // takes If-Match (Precondition)
 	secret       bool         // a success shows a secret: kept sealed
+	heavy        bool         // an answer may be large: few at once for one organization
 	spends       bool         // costs money: refused when the limits cannot be checked
 	forgets      bool         // a success changes keys or limits, which authentication remembers
 }
@@ -95,12 +97,28 @@ func (r reply[T]) render() (rendered, error) {
 // read mounts an operation that changes nothing. The organization is the caller's.
 func read[I, T any](a *API, o operation, handle func(ctx context.Context, orgID string, in *I) (reply[T], error)) {
 	mount(a, o, reflect.TypeFor[success[T]](), func(ctx context.Context, in *I) (*output, error) {
-		r, err := handle(ctx, auth.Principal(ctx).OrgID, in)
+		orgID := auth.Principal(ctx).OrgID
+		release := func() {}
+		if o.heavy {
+			var err error
+			if release, err = a.heavy.Acquire(ctx, orgID); err != nil {
+				return nil, err
+			}
+		}
+		r, err := handle(ctx, orgID, in)
+		var out rendered
+		if err == nil {
+			out, err = r.render()
+		}
 		if err != nil {
+			release()
 			return nil, err
 		}
-		out, err := r.render()
-		return a.sends(o, out, false), err
+		answer := a.sends(o, out, false)
+		return &output{Body: func(hc huma.Context) {
+			defer release() // a slow reader keeps it
+			answer.Body(hc)
+		}}, nil
 	})
 }
 
@@ -219,7 +237,7 @@ func (a *API) writeError(ctx huma.Context, err error) {
 }
 
 func tooLarge() error {
-	return respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body is larger than 1 MiB. Send less."), http.StatusRequestEntityTooLarge)
+	return respond.WithStatus(parley.Errorf(parley.CodeInvalid, "The body is larger than 1.5 MiB. Send less."), http.StatusRequestEntityTooLarge)
 }
 
 // humaProblem turns huma's own refusals (parameters, body size, time-outs) into the envelope.

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"parley"
+	"parley/internal/auth"
 	"parley/internal/store"
 )
 
@@ -18,8 +19,8 @@ type Organization struct {
 	ID        string    `json:"id" format:"uuid"`
 	Name      string    `json:"name" minLength:"1" maxLength:"255" example:"Example Ltd"`
 	Limits    Limits    `json:"limits"`
-	OpenAI    OpenAI    `json:"openai" doc:"The organization's own account at the model provider."`
-	Twilio    Twilio    `json:"twilio" doc:"The organization's own account at the carrier."`
+	OpenAI    *OpenAI   `json:"openai,omitempty" doc:"The organization's own account at the model provider. Only for keys with organization:manage."`
+	Twilio    *Twilio   `json:"twilio,omitempty" doc:"The organization's own account at the carrier. Only for keys with organization:manage."`
 	CreatedAt time.Time `json:"createdAt"`
 }
 
@@ -79,7 +80,11 @@ func (a *API) getOrganization(ctx context.Context, orgID string, _ *struct{}) (r
 		return refuse[Organization](err)
 	}
 	c, err := a.credentials(ctx, &a.opt.Store.Reader, orgID)
-	return reply[Organization]{data: a.organizationView(org, c)}, err
+	view := a.organizationView(org, c)
+	if !auth.Principal(ctx).Can(parley.ScopeOrganizationManage) {
+		view.OpenAI, view.Twilio = nil, nil
+	}
+	return reply[Organization]{data: view}, err
 }
 
 func (a *API) updateOrganization(_ context.Context, orgID string, in *jsonBody) (effect[UpdatedOrganization], error) {
@@ -136,7 +141,7 @@ func secretsChanged(o Organization, had, has parley.Credentials, after bool) aud
 func (a *API) organizationView(o parley.Organization, c parley.Credentials) Organization {
 	v := Organization{ID: o.ID, Name: o.Name, CreatedAt: o.CreatedAt,
 		Limits: Limits{RequestsPerMinute: o.RateLimit(a.opt.RateLimit), MaxRequestsPerMinute: o.GrantedLimit(a.opt.RateLimit)},
-		OpenAI: OpenAI{APIKeyLast4: last4(c.OpenAIKey)}, Twilio: Twilio{AuthTokenLast4: last4(c.TwilioAuthToken)}}
+		OpenAI: &OpenAI{APIKeyLast4: last4(c.OpenAIKey)}, Twilio: &Twilio{AuthTokenLast4: last4(c.TwilioAuthToken)}}
 	if c.TwilioAccountSID != "" {
 		v.Twilio.AccountSID = &c.TwilioAccountSID
 	}

@@ -74,7 +74,7 @@ func TestBuiltinToolsAreReadOnly(t *testing.T) {
 	for _, tool := range parley.BuiltinTools() {
 		path := tools + "/" + tool.ID
 		a := h.do(t, request{method: "GET", path: path})
-		if a.status != 200 || a.at("data.id") != tool.ID || a.at("data.kind") != "builtin" || a.at("data.http") != nil || a.at("data.createdAt") != nil || a.at("data.access") != "read" {
+		if a.status != 200 || a.at("data.id") != tool.ID || a.at("data.kind") != "builtin" || a.at("data.http") != nil || a.at("data.createdAt") != nil || a.text("data.access") != tool.Access {
 			t.Errorf("get %s: %d %s", tool.ID, a.status, a.body)
 		}
 		for _, r := range []request{{method: "PATCH", path: path, body: `{"name":"Mine"}`}, {method: "DELETE", path: path}} {
@@ -97,11 +97,11 @@ func TestToolList(t *testing.T) {
 			total        float64
 			more         bool
 		}{
-			{"", "Alpha,Ärger,Beta,Current time,Calculator", 5, false},
-			{"?sort=name&order=asc&limit=3", "Alpha,Beta,Calculator", 5, true},
-			{"?sort=name&order=asc&limit=3&offset=3", "Current time,Ärger", 5, false},
-			{"?offset=10", "", 5, false},
-			{"?kind=builtin", "Current time,Calculator", 2, false},
+			{"", "Alpha,Ärger,Beta,End call,Current time,Calculator", 6, false},
+			{"?sort=name&order=asc&limit=3", "Alpha,Beta,Calculator", 6, true},
+			{"?sort=name&order=asc&limit=3&offset=3", "Current time,End call,Ärger", 6, false},
+			{"?offset=10", "", 6, false},
+			{"?kind=builtin", "End call,Current time,Calculator", 3, false},
 			{"?kind=http&search=%C3%A4R", "Ärger", 1, false},
 			{"?kind=mcp", "", 0, false},
 			{"?category=cA", "Alpha", 1, false},

@@ -26,7 +26,7 @@ func TestBodiesOnTheWire(t *testing.T) {
 	hasty.Start()
 	t.Cleanup(func() { patient.Close(); hasty.Close() })
 	const good = `{"name":"A","type":"voice"}`
-	big := strings.Repeat("x", 1<<20+100)
+	big := strings.Repeat("x", 3<<19+100)
 	cases := []struct {
 		name, header, body string
 		half               bool // the client ends its side after the body
@@ -41,8 +41,8 @@ func TestBodiesOnTheWire(t *testing.T) {
 		{"is cut off", "Content-Length: 100", good[:9], true, "400"},
 		{"is cut off between chunks", "Transfer-Encoding: chunked", "5\r\n" + good[:5] + "\r\n", true, "400"},
 		{"garbled chunks", "Transfer-Encoding: chunked", "zz\r\n" + good + "\r\n0\r\n\r\n", false, "400"},
-		{"too large by its own word", "Content-Length: 1048577", "", false, "413"},
-		{"too large, asks first", "Content-Length: 1048577\r\nExpect: 100-continue", "", false, "413"},
+		{"too large by its own word", "Content-Length: 1572865", "", false, "413"},
+		{"too large, asks first", "Content-Length: 1572865\r\nExpect: 100-continue", "", false, "413"},
 		{"far too large", "Content-Length: 9223372036854775807", "{", false, "413"},
 		{"too large", fmt.Sprintf("Content-Length: %d", len(big)), big, false, "413"},
 		{"too large in chunks", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(big), big), false, "413"},

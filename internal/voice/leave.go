@@ -11,17 +11,21 @@ import (
 
 // runTool runs a tool that is not the session's own, and answers for those that are.
 func (s *Session) runTool(ctx context.Context, call tool.Call) tool.Result {
-	offered := slices.ContainsFunc(call.Offered, func(t parley.Tool) bool { return t.FunctionName == call.Name })
-	if call.Name == parley.ToolEndCall && offered {
+	if call.Name == parley.ToolEndCall && s.mayLeave() {
 		return tool.Result{Output: `{"ok":true,"note":"The call ends when the caller has heard your goodbye. If you have not said it yet, say it now, in a few words."}`, Outcome: tool.OutcomeOK}
 	}
 	return s.cfg.RunTool(ctx, call)
 }
 
+// mayLeave reports whether the model was offered to end the call.
+func (s *Session) mayLeave() bool {
+	return slices.ContainsFunc(s.cfg.Tools, func(t parley.Tool) bool { return t.ID == parley.ToolEndCall })
+}
+
 // leaves begins the end of the call when the result is that of end_call, and reports whether the goodbye was said
 // in the answer that called it, so that none has to be asked for.
 func (s *Session) leaves(r toolResult, now time.Time) bool {
-	if r.call.Text != parley.ToolEndCall || r.res.Outcome != tool.OutcomeOK || s.callerSpeaking {
+	if r.call.Text != parley.ToolEndCall || !s.mayLeave() || r.res.Outcome != tool.OutcomeOK || s.callerSpeaking {
 		return false
 	}
 	s.leaveBy = now.Add(goodbyeTimeout)
