@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
-CONCURRENT := ./internal/ws ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
+CONCURRENT := ./internal/ws ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
 .PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load clean
 
@@ -47,6 +47,7 @@ client-test: ## a generated TypeScript client against a started server (a part o
 
 race:
 	go test -race $(CONCURRENT)
+	go test -race -run 'Parallel|Many|StillAnswering|ChatIdem|Revocation|RateLimit|Leav|Rotation' ./internal/api
 
 load: ## 100 calls at once for 30 s through the simulators, in processes of their own
 	go run ./cmd/parley-load

@@ -70,11 +70,12 @@ func TestIdempotency(t *testing.T) {
 	})
 }
 
-// TestEqualRequestsInParallel: many at once do the work once, and all get its answer.
+// TestEqualRequestsInParallel: many at once, on two processes, do the work once, and all get its answer.
 func TestEqualRequestsInParallel(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		h := newHouse(t, st)
+		nodes := []*house{h, newHouseWith(t, st, houseOptions{like: h})}
 		const n = 20
 		ids, replayed := make([]string, n), make([]bool, n)
 		var wg sync.WaitGroup
@@ -85,7 +86,7 @@ func TestEqualRequestsInParallel(t *testing.T) {
 				r.Header.Set("Content-Type", "application/json")
 				r.Header.Set("Idempotency-Key", key1)
 				w := httptest.NewRecorder()
-				h.handler.ServeHTTP(w, r)
+				nodes[i%2].handler.ServeHTTP(w, r)
 				var body struct{ Data struct{ ID string } }
 				if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != 201 {
 					t.Errorf("%d %s", w.Code, w.Body)
