@@ -6,7 +6,8 @@ import "time"
 // organization can see that another exists.
 type Organization struct {
 	ID        string
-	Name      string // unique on a server, 1–255 code points
+	Name      string // as the organization calls itself, 1–255 code points
+	Handle    string // as the operator named it (parley org create), unique on a server; Name until it is changed
 	CreatedAt time.Time
 	// RequestsPerMinute is the organization's own wish for its rate limit; nil = MaxRequestsPerMinute.
 	RequestsPerMinute *int

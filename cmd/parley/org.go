@@ -75,9 +75,9 @@ func (c *orgListCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(t, "ID\tNAME\tCREATED")
+		_, _ = fmt.Fprintln(t, "ID\tNAME\tCREATED\tCALLS ITSELF")
 		for _, o := range orgs {
-			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", o.ID, o.Name, o.CreatedAt.Format(time.DateTime))
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", o.ID, o.Handle, o.CreatedAt.Format(time.DateTime), o.Name)
 		}
 		return t.Flush()
 	})

@@ -60,7 +60,7 @@ func (a *API) organizationOperations() {
 	sid := nullable("Of a Twilio account: AC and 32 hexadecimal digits. Null removes it.")
 	sid.Pattern = `^AC[0-9a-fA-F]{32}$`
 	body := object("", map[string]*huma.Schema{
-		"name": {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(parley.MaxOrganizationName), Pattern: notBlank, Description: "Unique on this server."},
+		"name": {Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(parley.MaxOrganizationName), Pattern: notBlank, Description: "For people."},
 		"limits": object("Limits that the organization sets itself.", map[string]*huma.Schema{
 			"requestsPerMinute": {Type: huma.TypeInteger, Minimum: ptr(1.0), Maximum: ptr(float64(parley.MaxRequestsPerMinute)), Nullable: true, Description: "At most limits.maxRequestsPerMinute; null resets it to that."},
 		}),
@@ -71,7 +71,7 @@ func (a *API) organizationOperations() {
 	})
 	write(a, operation{method: http.MethodPatch, path: path, id: "updateOrganization", tag: "Organization", scope: parley.ScopeOrganizationManage,
 		summary: "Update the organization", description: "Absent members keep their value. Secrets are never shown again; answers show their last four characters.",
-		body: body, example: map[string]any{"name": "Acme Support", "openai": map[string]any{"apiKey": "sk-proj-0123456789"}}, refusals: []int{409}, forgets: true}, a.updateOrganization)
+		body: body, example: map[string]any{"name": "Acme Support", "openai": map[string]any{"apiKey": "sk-proj-0123456789"}}, forgets: true}, a.updateOrganization)
 }
 
 func (a *API) getOrganization(ctx context.Context, orgID string, _ *struct{}) (reply[Organization], error) {

@@ -42,14 +42,14 @@ func (r *Reader) FindAPIKey(ctx context.Context, orgID, id string) (parley.APIKe
 // FindKeyHolder finds a key like FindAPIKeyByHash, together with its organization. It finds the organization.
 func (r *Reader) FindKeyHolder(ctx context.Context, hash []byte) (k parley.APIKey, o parley.Organization, err error) {
 	const q = `SELECT k.id, k.org_id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
-		o.name, o.created_at, o.rate_limit, o.rate_granted
+		COALESCE(o.label, o.name), o.name, o.created_at, o.rate_limit, o.rate_granted
 		FROM api_key k JOIN organization o ON o.id = k.org_id WHERE k.hash = $1`
 	k, err = find(ctx, r.q, "API key", func(s scanner) (k parley.APIKey, err error) {
 		var scopes string
 		var created, orgCreated int64
 		var expires, revoked, used *int64
 		err = s.Scan(&k.ID, &k.OrgID, &k.Name, &scopes, &created, &expires, &revoked, &used,
-			&o.Name, &orgCreated, &o.RequestsPerMinute, &o.MaxRequestsPerMinute)
+			&o.Name, &o.Handle, &orgCreated, &o.RequestsPerMinute, &o.MaxRequestsPerMinute)
 		if err != nil {
 			return k, err
 		}

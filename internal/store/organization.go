@@ -15,16 +15,16 @@ type SealedCredentials struct {
 	OpenAIKey        []byte
 }
 
-const organizationColumns = `id, name, created_at, rate_limit, rate_granted`
+const organizationColumns = `id, COALESCE(label, name), name, created_at, rate_limit, rate_granted`
 
 func scanOrganization(s scanner) (o parley.Organization, err error) {
 	var created int64
-	err = s.Scan(&o.ID, &o.Name, &created, &o.RequestsPerMinute, &o.MaxRequestsPerMinute)
+	err = s.Scan(&o.ID, &o.Name, &o.Handle, &created, &o.RequestsPerMinute, &o.MaxRequestsPerMinute)
 	o.CreatedAt = fromMicros(created)
 	return o, err
 }
 
-// FindOrganization finds an organization by id or, when no id matches, by its exact name. Server-wide.
+// FindOrganization finds an organization by id or, when no id matches, by the operator's name for it. Server-wide.
 func (r *Reader) FindOrganization(ctx context.Context, idOrName string) (parley.Organization, error) {
 	const byID = `SELECT ` + organizationColumns + ` FROM organization WHERE id = $1`
 	o, err := find(ctx, r.q, "Organization", scanOrganization, byID, idOrName)
@@ -84,18 +84,9 @@ func (tx *Tx) CreateOrganization(ctx context.Context, o parley.Organization) err
 	return nil
 }
 
-// UpdateOrganization replaces an organization's name and limits. A taken name is a conflict.
+// UpdateOrganization replaces what an organization calls itself, and its limits.
 func (tx *Tx) UpdateOrganization(ctx context.Context, orgID string, o parley.Organization) error {
-	const taken = `SELECT 1 FROM organization WHERE name = $2 AND id <> $1`
-	var one int
-	found, err := tx.q.row(ctx, []any{&one}, taken, orgID, o.Name)
-	if err != nil {
-		return fmt.Errorf("checking the organization's name: %w", err)
-	}
-	if found {
-		return parley.Errorf(parley.CodeConflict, "The name %q is taken. Choose another one.", o.Name)
-	}
-	const q = `UPDATE organization SET name = $2, rate_limit = $3, rate_granted = $4 WHERE id = $1`
+	const q = `UPDATE organization SET label = $2, rate_limit = $3, rate_granted = $4 WHERE id = $1`
 	n, err := tx.q.exec(ctx, q, orgID, o.Name, o.RequestsPerMinute, o.MaxRequestsPerMinute)
 	if err != nil {
 		return fmt.Errorf("updating organization: %w", err)

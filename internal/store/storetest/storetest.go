@@ -128,7 +128,7 @@ func TryWrite(t testing.TB, st *store.Store, fn func(ctx context.Context, tx *st
 func Organization(t testing.TB, st *store.Store) parley.Organization {
 	t.Helper()
 	id := parley.NewID()
-	o := parley.Organization{ID: id, Name: "Org " + id, CreatedAt: Now()}
+	o := parley.Organization{ID: id, Name: "Org " + id, Handle: "Org " + id, CreatedAt: Now()}
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateOrganization(ctx, o) })
 	return o
 }

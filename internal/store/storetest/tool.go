@@ -103,13 +103,13 @@ func toolLists(t *testing.T, st *store.Store) {
 		want  string
 		total int
 	}{
-		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,Current time,Calculator", 6},
-		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Current time,Zebra,STRASSE,Ärger 100%_,Dial", 6},
-		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,Current time,Calculator", 6},
-		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Current time,Dial,STRASSE,Zebra,Ärger 100%_", 6},
-		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Current time,Dial", 6},
-		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 9}, "", 6},
-		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "Current time,Calculator", 2},
+		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,End call,Current time,Calculator", 7},
+		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Current time,End call,Zebra,STRASSE,Ärger 100%_,Dial", 7},
+		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,End call,Current time,Calculator", 7},
+		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Current time,Dial,End call,STRASSE,Zebra,Ärger 100%_", 7},
+		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Current time,Dial", 7},
+		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 9}, "", 7},
+		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "End call,Current time,Calculator", 3},
 		{"own", parley.ToolFilter{Kind: parley.ToolHTTP, Limit: 1}, "Dial", 4},
 		{"category", parley.ToolFilter{Category: "shop"}, "Ärger 100%_,STRASSE,Zebra", 3},
 		{"folded search", parley.ToolFilter{Search: "straße"}, "STRASSE", 1},
@@ -131,7 +131,7 @@ func toolLists(t *testing.T, st *store.Store) {
 	})
 	wantCode(t, "one tool too many", err, parley.CodeConflict)
 	all, total, err := st.ListTools(t.Context(), org.ID, parley.ToolFilter{})
-	same(t, err, []int{len(all), total}, []int{parley.MaxTools + 2, parley.MaxTools + 2})
+	same(t, err, []int{len(all), total}, []int{parley.MaxTools + len(parley.BuiltinTools()), parley.MaxTools + len(parley.BuiltinTools())})
 	ids := make([]string, len(all))
 	for i, tool := range all {
 		ids[i] = tool.ID

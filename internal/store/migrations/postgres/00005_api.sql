@@ -2,6 +2,9 @@
 ALTER TABLE api_key ADD COLUMN description TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_key ADD COLUMN replaced_by TEXT;
 
+-- What the organization calls itself; NULL = as the operator named it. Only the operator's names are unique, so
+-- that nobody learns from a refusal that another organization exists.
+ALTER TABLE organization ADD COLUMN label TEXT;
 ALTER TABLE organization ADD COLUMN rate_limit BIGINT;
 ALTER TABLE organization ADD COLUMN rate_granted BIGINT;
 
@@ -47,5 +50,6 @@ DROP TABLE audit_entry;
 DROP TABLE idempotency;
 ALTER TABLE organization DROP COLUMN rate_granted;
 ALTER TABLE organization DROP COLUMN rate_limit;
+ALTER TABLE organization DROP COLUMN label;
 ALTER TABLE api_key DROP COLUMN replaced_by;
 ALTER TABLE api_key DROP COLUMN description;
