@@ -5,7 +5,7 @@ BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
 CONCURRENT := ./internal/ws ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
-.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load clean
+.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-api clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,7 +50,10 @@ race:
 	go test -race -run 'Parallel|Many|StillAnswering|ChatIdem|Revocation|RateLimit|Leav|Rotation' ./internal/api
 
 load: ## 100 calls at once for 30 s through the simulators, in processes of their own
-	go run ./cmd/parley-load
+	go run ./cmd/parley-load calls
+
+load-api: ## reading and creating agents, beside a bare handler in the same run, on both databases
+	go run ./cmd/parley-load api
 
 clean:
 	rm -rf $(BIN) parley-data

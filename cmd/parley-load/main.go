@@ -1,9 +1,12 @@
-// Command parley-load measures what a live call costs: it starts the real server in a process of its own, holds
+// Command parley-load measures what the server costs. `api` measures reading and creating agents beside a bare
+// handler that asks the same of the same database (bench.go). `calls`, the default, measures what a live call
+// costs: it starts the real server in a process of its own, holds
 // many calls at once through the simulated phone and the simulated model, and prints the latency that the
 // server adds, the CPU time and the memory of a call. It does so twice: with the database as it is, and with
 // 5 ms added to every commit.
 //
-//	go run ./cmd/parley-load [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
+//	go run ./cmd/parley-load api [--clients 8] [--rounds 5] [--round 2s] [--agents 10000] [--json]
+//	go run ./cmd/parley-load [calls] [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
 //
 // Run it in the repository, on Linux (it reads /proc). It exits with 1 when something was wrong that must never
 // be wrong, however slow the machine is: a call failed, a byte of audio was lost or changed, either protocol was
@@ -51,18 +54,35 @@ func (o options) Validate() error {
 	return nil
 }
 
+// commands are what can be measured.
+type commands struct {
+	Calls options      `cmd:"" default:"withargs" help:"What a live call costs."`
+	API   benchOptions `cmd:"" name:"api" help:"Reading and creating agents, beside a bare handler."`
+	Bare  bareOptions  `cmd:"" hidden:"" help:"The bare handlers that api starts."`
+}
+
+// errFaults ends the process with 1; the report has said why.
+var errFaults = errors.New("something was wrong that must never be wrong")
+
 func main() {
-	var opt options
-	kong.Parse(&opt, kong.Name("parley-load"), kong.Description("Measure what a live call costs the server."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ok, err := run(ctx, opt, os.Stdout, os.Stderr)
+	line := kong.Parse(&commands{}, kong.Name("parley-load"), kong.Description("Measure what the server costs."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	err := line.Run()
 	stop()
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "parley-load:", err)
-	}
-	if err != nil || !ok {
 		os.Exit(1)
 	}
+}
+
+// Run measures calls.
+func (o options) Run(ctx context.Context) error {
+	ok, err := run(ctx, o, os.Stdout, os.Stderr)
+	if err == nil && !ok {
+		err = errFaults
+	}
+	return err
 }
 
 // run makes all passes and prints the report. It reports whether every pass was faultless; an error means that

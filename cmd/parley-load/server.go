@@ -48,34 +48,39 @@ type server struct {
 
 // startServer starts the server with a fresh database in dir and waits until it is ready.
 func startServer(ctx context.Context, binary, dir string, delay time.Duration, m *model.Server) (*server, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the server's folder: %w", err)
-	}
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{
-		url: "http://" + address, key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""),
-		log: filepath.Join(dir, "server.log"), exited: make(chan struct{}),
-	}
-	stderr, err := os.Create(s.log)
-	if err != nil {
-		return nil, fmt.Errorf("making the server's log: %w", err)
-	}
-	defer func() { _ = stderr.Close() }()                                   // the child has its own
-	s.cmd = exec.Command(binary, "serve", "--commit-delay="+delay.String()) //nolint:noctx // ended by stop, which asks first
-	s.cmd.Stderr = stderr
-	s.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(),
-		"PARLEY_LISTEN=" + address, "PARLEY_DATA=" + filepath.Join(dir, "data"), "PARLEY_LOG=warn",
+	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
+	env := []string{
+		"PARLEY_DATA=" + filepath.Join(dir, "data"), "PARLEY_LOG=warn",
 		"PARLEY_BOOTSTRAP_KEY=" + s.key, "PARLEY_RATE_LIMIT=1000000",
 		"OPENAI_BASE_URL=" + m.BaseURL(), "OPENAI_API_KEY=" + m.Key(),
 		"TWILIO_ACCOUNT_SID=" + s.accountSID, "TWILIO_AUTH_TOKEN=" + s.authToken,
 		"PARLEY_TWILIO_API_URL=http://127.0.0.1:1", // nobody: callers hang up themselves
 	}
+	return s, s.launch(ctx, dir, env, binary, "serve", "--commit-delay="+delay.String())
+}
+
+// launch runs a program that listens on PARLEY_LISTEN, with its log in dir, and waits until it is ready.
+func (s *server) launch(ctx context.Context, dir string, env []string, binary string, args ...string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the server's folder: %w", err)
+	}
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return err
+	}
+	s.url, s.log, s.exited = "http://"+address, filepath.Join(dir, "server.log"), make(chan struct{})
+	stderr, err := os.Create(s.log)
+	if err != nil {
+		return fmt.Errorf("making the server's log: %w", err)
+	}
+	defer func() { _ = stderr.Close() }() // the child has its own
+	s.cmd = exec.Command(binary, args...) //nolint:noctx // ended by stop, which asks first
+	s.cmd.Stderr = stderr
+	s.cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "PARLEY_LISTEN=" + address,
+	}, env...)
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting the server: %w", err)
+		return fmt.Errorf("starting the server: %w", err)
 	}
 	s.pid = s.cmd.Process.Pid
 	go func() {
@@ -83,9 +88,9 @@ func startServer(ctx context.Context, binary, dir string, delay time.Duration, m
 		close(s.exited)
 	}()
 	if err := s.waitReady(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w\n%s", err, s.tail()), s.stop())
+		return errors.Join(fmt.Errorf("%w\n%s", err, s.tail()), s.stop())
 	}
-	return s, nil
+	return nil
 }
 
 // freeAddress finds a loopback port that is free now.
