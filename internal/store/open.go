@@ -51,15 +51,18 @@ func openSQLite(ctx context.Context, path string) (writer, readers *sql.DB, err 
 	if err := addGramFunctions(); err != nil { // before the first connection
 		return nil, nil, fmt.Errorf("opening database: %w", err)
 	}
-	if writer, err = sql.Open("sqlite", sqliteDSN(path, false)); err != nil {
+	writing, err := newPreparing(sqliteDSN(path, false))
+	if err != nil {
 		return nil, nil, fmt.Errorf("opening database: %w", err)
 	}
+	reading, err := newPreparing(sqliteDSN(path, true))
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening database: %w", err)
+	}
+	writer, readers = sql.OpenDB(writing), sql.OpenDB(reading)
 	// SQLite has one writer at a time. One connection makes the others wait in line in Go instead of
 	// polling for a lock; immediate transactions never fail halfway for want of it.
 	writer.SetMaxOpenConns(1)
-	if readers, err = sql.Open("sqlite", sqliteDSN(path, true)); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("opening database: %w", err), writer.Close())
-	}
 	readers.SetMaxOpenConns(sqliteReaders)
 	readers.SetMaxIdleConns(sqliteReaders)
 	if err := checkSQLite(ctx, writer); err != nil {
