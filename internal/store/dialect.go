@@ -15,6 +15,8 @@ import (
 // dialect holds the few true differences between the databases.
 type dialect struct {
 	name string
+	// oneWriter says that transactions that write run one after the other.
+	oneWriter bool
 	// numbered is the byte that begins a placeholder: statements are written with $n, SQLite takes ?n.
 	numbered byte
 	// lockRow ends a SELECT that must hold its row until the transaction ends. NO KEY leaves room for
@@ -37,7 +39,7 @@ type dialect struct {
 }
 
 var (
-	sqliteDialect = dialect{name: "sqlite", numbered: '?', position: "instr", indexedBy: " INDEXED BY ",
+	sqliteDialect = dialect{name: "sqlite", oneWriter: true, numbered: '?', position: "instr", indexedBy: " INDEXED BY ",
 		named: "agent_gram CROSS JOIN agent_search ON key = agent_gram.rowid", matches: "agent_gram MATCH parley_match($?, $?)", candidates: "agent_gram"}
 	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos",
 		named: "agent_search", matches: "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}

@@ -74,27 +74,37 @@ func TestSameStatementTwiceAtOnce(t *testing.T) {
 	}
 	defer func() { _ = outer.Close() }()
 	for outer.Next() {
-		var a, b int
+		var a int
 		if err := outer.Scan(&a); err != nil {
 			t.Fatal(err)
 		}
-		inner, err := tx.QueryContext(t.Context(), text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for inner.Next() {
-			if err := inner.Scan(&b); err != nil {
-				t.Fatal(err)
-			}
+		for _, b := range numbers(t, tx, text) {
 			pairs += fmt.Sprint(a, b, ";")
-		}
-		if err := inner.Close(); err != nil {
-			t.Fatal(err)
 		}
 	}
 	if err := outer.Err(); err != nil || pairs != "1 1;1 2;1 3;2 1;2 2;2 3;3 1;3 2;3 3;" || conn.idle[text] == nil {
 		t.Errorf("%q, %v, kept %v", pairs, err, conn.idle[text])
 	}
+}
+
+func numbers(t *testing.T, tx *sql.Tx, text string) (all []int) {
+	t.Helper()
+	rows, err := tx.QueryContext(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var n int
+		if err := rows.Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, n)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // TestFailedAndHalfReadStatements: neither a refused statement nor one whose rows were left early disturbs the next,
@@ -109,16 +119,17 @@ func TestFailedAndHalfReadStatements(t *testing.T) {
 			t.Errorf("insert %d: %v, kept %v", i, err, conn.idle[insert])
 		}
 	}
-	rows, err := db.QueryContext(t.Context(), `SELECT i FROM n`)
-	if err != nil || !rows.Next() {
-		t.Fatal(err)
+	half := func() {
+		rows, err := db.QueryContext(t.Context(), `SELECT i FROM n`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = rows.Close() }()
+		if !rows.Next() || rows.Err() != nil {
+			t.Fatal(rows.Err())
+		}
 	}
-	if err := rows.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
+	half()
 	var n int
 	const all = `SELECT * FROM n WHERE i = 5`
 	if err := db.QueryRowContext(t.Context(), all).Scan(&n); err != nil || n != 5 {

@@ -30,6 +30,7 @@ type Store struct {
 	readers *sql.DB
 	delay   time.Duration
 	stats   statistics
+	group   group // of writes that wait for the only writer
 }
 
 // Deadlines and attempts of the store's own waits.

@@ -21,24 +21,29 @@ type Tx struct {
 }
 
 // Write runs fn in one transaction on the writer: commits when fn returns nil, else rolls back and returns
-// fn's error. On PostgreSQL fn runs again when the database chose the transaction to break a deadlock, so it
-// must have no effect outside tx. Without a deadline in ctx, one of 30 s is set.
+// fn's error. fn runs again when another function broke the transaction that it shared (SQLite, see group) or when
+// the database chose the transaction to break a deadlock (PostgreSQL), so it must have no effect outside tx. It may
+// run on another goroutine. Without a deadline in ctx, one of 30 s is set.
 func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
 	}
+	if s.dialect.oneWriter {
+		return s.writeGrouped(ctx, fn)
+	}
+	asked := time.Now()
 	for attempt := 1; ; attempt++ {
-		err := s.writeOnce(ctx, fn)
+		err := s.transact(ctx, asked, fn)
 		if err == nil || attempt == txAttempts || !s.dialect.retryable(err) {
 			return err
 		}
 	}
 }
 
-func (s *Store) writeOnce(ctx context.Context, fn func(tx *Tx) error) (err error) {
-	asked := time.Now()
+// transact runs fn in a transaction that was asked for at a time.
+func (s *Store) transact(ctx context.Context, asked time.Time, fn func(tx *Tx) error) (err error) {
 	t, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
