@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -20,7 +19,7 @@ type Agent struct {
 	Status       string      `json:"status" enum:"active,inactive,training,deployed" doc:"Only active and deployed agents answer calls and chats."`
 	Model        string      `json:"model" doc:"The model provider's name for the model." example:"gpt-realtime-2025-08-28"`
 	Instructions string      `json:"instructions" maxLength:"100000" doc:"What the model is told before the conversation." example:"You are a helpful customer support agent."`
-	Config       AgentConfig `json:"config" doc:"Every key with its effective value."`
+	Config       any         `json:"config" doc:"Every key with its effective value."`
 	Tools        []AgentTool `json:"tools" nullable:"false" doc:"What the agent can do; give ids in toolIds to change it."`
 	PhoneNumbers *[]string   `json:"phoneNumbers,omitempty" doc:"The numbers that it answers, in E.164." example:"[\"+14155550123\"]"`
 	EmbedCode    string      `json:"embedCode,omitempty" doc:"One line for the website: it shows the chat there." example:"<script async src=…></script>"`
@@ -42,27 +41,6 @@ type AgentTool struct {
 	Description string         `json:"description" doc:"What the model is told about it." example:"Tells the current date and time in a time zone."`
 	Category    string         `json:"category" doc:"What kind of tool it is." example:"information"`
 	Config      map[string]any `json:"config" doc:"How it is set up, without secrets: method and url of an HTTP tool." example:"{}"`
-}
-
-// AgentConfig is one of the two configs.
-type AgentConfig struct {
-	voice *parley.VoiceConfig
-	chat  *parley.ChatConfig
-}
-
-// MarshalJSON writes the config of the agent's type.
-func (c AgentConfig) MarshalJSON() ([]byte, error) {
-	if c.voice != nil {
-		return json.Marshal(c.voice)
-	}
-	return json.Marshal(c.chat)
-}
-
-// Schema documents the choice.
-func (AgentConfig) Schema(r huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{
-		r.Schema(reflect.TypeFor[VoiceConfig](), true, ""), r.Schema(reflect.TypeFor[ChatConfig](), true, ""),
-	}}
 }
 
 // VoiceConfig documents parley.VoiceConfig; a conversion in a test keeps them equal.
@@ -98,7 +76,7 @@ type ChatConfig struct {
 func (a *API) agentView(g parley.Agent, known map[string]parley.Tool) Agent {
 	v := Agent{
 		ID: g.ID, Name: g.Name, Type: string(g.Type), Status: string(g.Status), Model: g.Model, Instructions: g.Instructions,
-		Config: AgentConfig{voice: g.Voice, chat: g.Chat}, Tools: make([]AgentTool, 0, len(g.ToolIDs)),
+		Tools:     make([]AgentTool, 0, len(g.ToolIDs)),
 		CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt, DeletedAt: g.DeletedAt,
 	}
 	for _, id := range g.ToolIDs {
@@ -106,7 +84,9 @@ func (a *API) agentView(g parley.Agent, known map[string]parley.Tool) Agent {
 			v.Tools = append(v.Tools, agentTool(t))
 		}
 	}
+	v.Config = g.Voice
 	if g.Type == parley.AgentChat {
+		v.Config = g.Chat
 		v.EmbedCode = `<script async src="` + a.opt.PublicURL + `/widget.js?agent=` + g.ID + `" data-agent="` + g.ID + `"></script>`
 		return v
 	}

@@ -15,7 +15,7 @@ import (
 
 // documented returns a check that an answer of an operation has a documented status and a body that matches
 // its schema. Answers of no operation (unknown routes, wrong methods) are not its business.
-func documented(t *testing.T, a *api.API) func(t *testing.T, method, path string, status int, media string, body []byte) {
+func documented(t testing.TB, a *api.API) func(t testing.TB, method, path string, status int, media string, body []byte) {
 	t.Helper()
 	raw, err := a.JSON()
 	if err != nil {
@@ -31,7 +31,7 @@ func documented(t *testing.T, a *api.API) func(t *testing.T, method, path string
 		t.Fatal(err)
 	}
 	paths := member(doc, "paths").(map[string]any)
-	return func(t *testing.T, method, path string, status int, media string, body []byte) {
+	return func(t testing.TB, method, path string, status int, media string, body []byte) {
 		t.Helper()
 		template, op := operationOf(paths, method, path)
 		if op == nil {

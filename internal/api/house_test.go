@@ -38,16 +38,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // house is a whole server but for the listener: real routes, real database, simulated model.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	st      *store.Store
 	api     *api.API
 	handler http.Handler
 	org     parley.Organization
 	key     string // of org, all scopes
-	check   func(t *testing.T, method, path string, status int, media string, body []byte)
+	check   func(t testing.TB, method, path string, status int, media string, body []byte)
 }
 
-func newHouse(t *testing.T, st *store.Store) *house {
+func newHouse(t testing.TB, st *store.Store) *house {
 	t.Helper()
 	return newHouseWith(t, st, houseOptions{})
 }
@@ -60,7 +60,7 @@ type houseOptions struct {
 	logger    *slog.Logger
 }
 
-func newHouseWith(t *testing.T, st *store.Store, opt houseOptions) *house {
+func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 	t.Helper()
 	perMinute, logger := cmp.Or(opt.perMinute, parley.MaxRequestsPerMinute), cmp.Or(opt.logger, slog.New(slog.DiscardHandler))
 	h := &house{t: t, st: st}
@@ -135,7 +135,7 @@ type answer struct {
 }
 
 // do sends a request through every middleware and checks the answer against the OpenAPI document.
-func (h *house) do(t *testing.T, r request) answer {
+func (h *house) do(t testing.TB, r request) answer {
 	t.Helper()
 	var body io.Reader
 	if r.body != "" {
@@ -223,7 +223,7 @@ func (a answer) fields() []string {
 }
 
 // createAgent makes an agent through the API and returns its id.
-func (h *house) createAgent(t *testing.T, key, body string) string {
+func (h *house) createAgent(t testing.TB, key, body string) string {
 	t.Helper()
 	a := h.do(t, request{method: "POST", path: "/api/v1/agents", key: key, body: body})
 	if a.status != 201 {

@@ -48,7 +48,11 @@ func unrouted(h http.Handler, logger *slog.Logger) http.Handler {
 		h, pattern := mux.Handler(r)
 		if pattern != "" && exact(r.URL, pattern) {
 			setRoute(r.Context(), pattern)
-			mux.ServeHTTP(w, r)
+			if strings.Contains(pattern, "{") {
+				mux.ServeHTTP(w, r) // matches once more, to set the path's values
+				return
+			}
+			h.ServeHTTP(w, r)
 			return
 		}
 		var verdict capture

@@ -114,7 +114,7 @@ func (tx *Tx) CreateAgent(ctx context.Context, orgID string, a parley.Agent) err
 	}
 	const index = `INSERT INTO agent_search (agent_id, org_id, ` + searchColumns + `)
 		SELECT id, org_id, ` + searchColumns + ` FROM agent WHERE org_id = $1 AND id = $2`
-	if _, err := tx.q.exec(ctx, index, orgID, a.ID); err != nil {
+	if err := tx.q.later(ctx, index, orgID, a.ID); err != nil {
 		return fmt.Errorf("indexing agent: %w", err)
 	}
 	if len(a.PhoneNumbers) > 0 {

@@ -29,7 +29,7 @@ func (tx *Tx) AppendAudit(ctx context.Context, orgID string, e parley.AuditEntry
 		return err
 	}
 	const q = `INSERT INTO audit_entry (` + auditColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
-	if _, err := tx.q.exec(ctx, q, e.ID, orgID, micros(e.At), e.Actor.Type, e.Actor.ID, e.Actor.Name, e.Action,
+	if err := tx.q.later(ctx, q, e.ID, orgID, micros(e.At), e.Actor.Type, e.Actor.ID, e.Actor.Name, e.Action,
 		e.Resource.Type, e.Resource.ID, e.Resource.Name, changes, e.RequestID, e.Client); err != nil {
 		return fmt.Errorf("writing the audit log: %w", err)
 	}

@@ -24,6 +24,7 @@ type conn struct {
 	db      executor
 	dialect dialect
 	inTx    bool
+	late    *pipeline                      // of a PostgreSQL transaction; nil otherwise
 	replan  bool                           // make a plan for the very values (dialect.replan)
 	few     int                            // how many agents are read and sorted rather than looked for; tests lower it
 	observe func(query string, args []any) // tests look at every statement; nil otherwise
@@ -46,6 +47,9 @@ func (c conn) prepare(query string, args []any) (string, error) {
 func (c conn) exec(ctx context.Context, query string, args ...any) (affected int64, err error) {
 	query, err = c.prepare(query, args)
 	if err != nil {
+		return 0, err
+	}
+	if err := c.flush(ctx); err != nil {
 		return 0, err
 	}
 	res, err := c.db.ExecContext(ctx, query, args...)
@@ -74,6 +78,9 @@ func (c conn) row(ctx context.Context, dest []any, query string, args ...any) (f
 	if err != nil {
 		return false, err
 	}
+	if err := c.flush(ctx); err != nil {
+		return false, err
+	}
 	err = c.db.QueryRowContext(ctx, query, c.arguments(args)...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -88,6 +95,9 @@ type scanner interface{ Scan(dest ...any) error }
 func list[T any](ctx context.Context, c conn, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	query, err := c.prepare(query, args)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.flush(ctx); err != nil {
 		return nil, err
 	}
 	rows, err := c.db.QueryContext(ctx, query, c.arguments(args)...)
@@ -111,6 +121,9 @@ func find[T any](ctx context.Context, c conn, what string, scan func(scanner) (T
 	var zero T
 	query, err := c.prepare(query, args)
 	if err != nil {
+		return zero, fmt.Errorf("finding %s: %w", strings.ToLower(what), err)
+	}
+	if err := c.flush(ctx); err != nil {
 		return zero, fmt.Errorf("finding %s: %w", strings.ToLower(what), err)
 	}
 	v, err := scan(c.db.QueryRowContext(ctx, query, args...))

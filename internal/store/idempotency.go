@@ -64,7 +64,7 @@ func (r *Reader) FindIdempotency(ctx context.Context, orgID string, id Idempoten
 // AnswerIdempotency keeps the answer of a claim that this transaction made.
 func (tx *Tx) AnswerIdempotency(ctx context.Context, orgID string, id IdempotencyID, answer []byte) error {
 	const q = `UPDATE idempotency SET answer = $5 WHERE org_id = $1 AND method = $2 AND route = $3 AND key = $4`
-	if _, err := tx.q.exec(ctx, q, orgID, id.Method, id.Route, id.Key, answer); err != nil {
+	if err := tx.q.later(ctx, q, orgID, id.Method, id.Route, id.Key, answer); err != nil {
 		return fmt.Errorf("keeping the answer of an idempotency key: %w", err)
 	}
 	return nil

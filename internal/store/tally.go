@@ -41,7 +41,7 @@ func (tx *Tx) addTally(ctx context.Context, orgID, id string, changes ...tallyCh
 	}
 	q := `INSERT INTO tally (org_id, what, shard, n) VALUES ` + values[2:] +
 		` ON CONFLICT (org_id, what, shard) DO UPDATE SET n = tally.n + excluded.n`
-	if _, err := tx.q.exec(ctx, q, w.args...); err != nil {
+	if err := tx.q.later(ctx, q, w.args...); err != nil {
 		return fmt.Errorf("counting: %w", err)
 	}
 	return nil

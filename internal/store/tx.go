@@ -44,9 +44,12 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 
 // transact runs fn in a transaction that was asked for at a time.
 func (s *Store) transact(ctx context.Context, asked time.Time, fn func(tx *Tx) error) (err error) {
-	t, err := s.writer.BeginTx(ctx, nil)
+	t, late, err := s.beginTx(ctx)
 	if err != nil {
 		return fmt.Errorf("beginning transaction: %w", err)
+	}
+	if late != nil {
+		defer late.conn.Close() // back to the pool, after the transaction's end
 	}
 	began := time.Now()
 	committed := false
@@ -55,9 +58,12 @@ func (s *Store) transact(ctx context.Context, asked time.Time, fn func(tx *Tx) e
 			_ = t.Rollback()
 		}
 	}()
-	tx := &Tx{Reader: Reader{q: conn{db: t, dialect: s.dialect, inTx: true, few: s.q.few, observe: s.q.observe}}, now: time.Now}
+	tx := &Tx{Reader: Reader{q: conn{db: t, dialect: s.dialect, inTx: true, late: late, few: s.q.few, observe: s.q.observe}}, now: time.Now}
 	if err := fn(tx); err != nil {
 		return err
+	}
+	if err := tx.q.flush(ctx); err != nil {
+		return fmt.Errorf("writing: %w", err)
 	}
 	if err := pause(ctx, s.delay); err != nil {
 		return fmt.Errorf("waiting to commit: %w", err)
@@ -70,6 +76,23 @@ func (s *Store) transact(ctx context.Context, asked time.Time, fn func(tx *Tx) e
 	return nil
 }
 
+// beginTx begins a transaction, on PostgreSQL with a pipeline.
+func (s *Store) beginTx(ctx context.Context) (*sql.Tx, *pipeline, error) {
+	if s.dialect.oneWriter {
+		t, err := s.writer.BeginTx(ctx, nil)
+		return t, nil, err
+	}
+	c, err := s.writer.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, c.Close())
+	}
+	return t, newPipeline(c), nil
+}
+
 // Savepoint runs fn inside a savepoint: when fn fails, what it wrote is undone, its error is returned and
 // the transaction goes on.
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
@@ -77,6 +100,11 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) error {
 		return fmt.Errorf("setting savepoint: %w", err)
 	}
 	failed := fn()
+	if failed == nil {
+		failed = tx.q.flush(ctx)
+	} else {
+		tx.q.drop()
+	}
 	if failed != nil && tx.q.dialect.retryable(failed) {
 		return &brokenTx{failed} // a deadlock's victim: Write runs the whole transaction again
 	}
