@@ -49,7 +49,7 @@ func (s *Store) transact(ctx context.Context, asked time.Time, fn func(tx *Tx) e
 		return fmt.Errorf("beginning transaction: %w", err)
 	}
 	if late != nil {
-		defer late.conn.Close() // back to the pool, after the transaction's end
+		defer func() { _ = late.conn.Close() }() // back to the pool, after the transaction's end
 	}
 	began := time.Now()
 	committed := false
