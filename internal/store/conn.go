@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -72,6 +73,16 @@ func (c conn) arguments(args []any) []any {
 	return args
 }
 
+// retry runs a read again when the pool handed out a connection that had died in use (see beginTx).
+func (c conn) retry(read func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := read()
+		if !errors.Is(err, driver.ErrBadConn) || c.inTx || attempt == deadConns {
+			return err
+		}
+	}
+}
+
 // row runs a query of at most one row; found is false when there is none.
 func (c conn) row(ctx context.Context, dest []any, query string, args ...any) (found bool, err error) {
 	query, err = c.prepare(query, args)
@@ -81,7 +92,7 @@ func (c conn) row(ctx context.Context, dest []any, query string, args ...any) (f
 	if err := c.flush(ctx); err != nil {
 		return false, err
 	}
-	err = c.db.QueryRowContext(ctx, query, c.arguments(args)...).Scan(dest...)
+	err = c.retry(func() error { return c.db.QueryRowContext(ctx, query, c.arguments(args)...).Scan(dest...) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -100,7 +111,11 @@ func list[T any](ctx context.Context, c conn, scan func(scanner) (T, error), que
 	if err := c.flush(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := c.db.QueryContext(ctx, query, c.arguments(args)...)
+	var rows *sql.Rows
+	err = c.retry(func() (err error) {
+		rows, err = c.db.QueryContext(ctx, query, c.arguments(args)...) //nolint:sqlclosecheck,rowserrcheck // closed and checked below
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +141,11 @@ func find[T any](ctx context.Context, c conn, what string, scan func(scanner) (T
 	if err := c.flush(ctx); err != nil {
 		return zero, fmt.Errorf("finding %s: %w", strings.ToLower(what), err)
 	}
-	v, err := scan(c.db.QueryRowContext(ctx, query, args...))
+	v := zero
+	err = c.retry(func() (err error) {
+		v, err = scan(c.db.QueryRowContext(ctx, query, args...))
+		return err
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return zero, notFound(what)
 	}

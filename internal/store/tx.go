@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -82,13 +83,28 @@ func (s *Store) beginTx(ctx context.Context) (*sql.Tx, *pipeline, error) {
 		t, err := s.writer.BeginTx(ctx, nil)
 		return t, nil, err
 	}
+	for attempt := 1; ; attempt++ {
+		t, late, err := s.beginPipeline(ctx)
+		// The pool hands out connections that died in use, as when the context of a statement ended; even a caller that
+		// waited for a place may get one. Each is dropped when it is found out.
+		if !errors.Is(err, driver.ErrBadConn) || attempt == deadConns {
+			return t, late, err
+		}
+	}
+}
+
+// deadConns bounds how many dead connections of the pool a transaction tries in vain.
+const deadConns = 4 * postgresWriters
+
+func (s *Store) beginPipeline(ctx context.Context) (*sql.Tx, *pipeline, error) {
 	c, err := s.writer.Conn(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	t, err := c.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, nil, errors.Join(err, c.Close())
+		_ = c.Close() // it did not work: the pool drops it
+		return nil, nil, err
 	}
 	return t, newPipeline(c), nil
 }
