@@ -26,6 +26,9 @@ func newInput(prefix string, raw map[string]json.RawMessage, problems *[]FieldEr
 	return &Input{prefix: prefix, raw: raw, read: map[string]bool{}, problems: problems}
 }
 
+// Again is the same object, unread: for a transaction that may run twice.
+func (in *Input) Again() *Input { return newInput(in.prefix, in.raw, new([]FieldError)) }
+
 // Has reports whether the member was sent, null included.
 func (in *Input) Has(name string) bool { _, ok := in.raw[name]; return ok }
 

@@ -59,7 +59,7 @@ func loneSurrogate(body []byte) bool {
 	return false
 }
 
-// escapedUnit reads a \uXXXX at the start of b.
+// escapedUnit reads an escape of four hexadecimal digits at the start of b.
 func escapedUnit(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -62,7 +61,7 @@ func (a *API) limit(ctx context.Context, who parley.Principal, o operation, h ht
 	switch {
 	case errors.Is(err, limit.ErrUnavailable) && o.spends:
 		d.SetHeaders(h)
-		return respond.WithRetry(parley.Errorf(parley.CodeUnavailable, "The server cannot check its limits now. Try again in a moment."), max(d.RetryAfter, time.Second))
+		return parley.Errorf(parley.CodeUnavailable, "The server cannot check its limits now. Try again in a moment.")
 	case errors.Is(err, limit.ErrUnavailable):
 		d.Allowed = true
 	case err != nil:
@@ -73,4 +72,18 @@ func (a *API) limit(ctx context.Context, who parley.Principal, o operation, h ht
 		return nil
 	}
 	return parley.Errorf(parley.CodeRateLimited, "Your organization sends more than its %d requests per minute. Wait as long as Retry-After says.", d.Limit)
+}
+
+// few holds an organization's large answers to a few at once, from the reading to the last byte sent: a slow reader
+// keeps its place.
+func (a *API) few(ctx huma.Context, next func(huma.Context)) {
+	waiting, cancel := context.WithTimeout(ctx.Context(), a.opt.Patience)
+	defer cancel()
+	release, err := a.heavy.Acquire(waiting, auth.Principal(ctx.Context()).OrgID)
+	if err != nil {
+		a.writeError(ctx, err)
+		return
+	}
+	defer release()
+	next(ctx)
 }

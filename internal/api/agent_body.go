@@ -24,8 +24,9 @@ func (a *API) agentBody(create bool) *huma.Schema {
 	if !create {
 		return &huma.Schema{Type: huma.TypeObject, AnyOf: []*huma.Schema{voice, chat}, Description: "The type of the agent decides which of the two it is."}
 	}
-	return &huma.Schema{Type: huma.TypeObject, OneOf: []*huma.Schema{voice, chat},
-		Discriminator: &huma.Discriminator{PropertyName: "type", Mapping: map[string]string{"voice": voice.Ref, "chat": chat.Ref}}}
+	s := byType("", verb+"VoiceAgent", verb+"ChatAgent")
+	s.Type = huma.TypeObject
+	return s
 }
 
 // agentBodyOf registers the body for one type of agent.
@@ -47,7 +48,7 @@ func (a *API) agentBodyOf(create bool, kind, name string, config *huma.Schema) *
 		s.Required = []string{"name", "type"}
 	}
 	a.api.OpenAPI().Components.Schemas.Map()[name] = s
-	return &huma.Schema{Ref: "#/components/schemas/" + name}
+	return &huma.Schema{Ref: schemaRef + name}
 }
 
 var defaultModels = map[string]string{"voice": parley.DefaultVoiceModel, "chat": parley.DefaultChatModel}
@@ -56,5 +57,5 @@ var defaultModels = map[string]string{"voice": parley.DefaultVoiceModel, "chat":
 func (a *API) documentDomains() {
 	a.api.OpenAPI().Components.Schemas.Map()["AllowedDomain"] = &huma.Schema{Type: huma.TypeString, MaxLength: ptr(parley.MaxDomain), Pattern: parley.DomainPattern,
 		Description: "A host such as example.com, *.example.com, localhost:3000 or [::1]:3000.", Examples: []any{"example.com", "*.example.com", "localhost:3000"}}
-	a.inline(reflect.TypeFor[ChatConfig]()).Properties["allowedDomains"].Items = &huma.Schema{Ref: "#/components/schemas/AllowedDomain"}
+	a.inline(reflect.TypeFor[ChatConfig]()).Properties["allowedDomains"].Items = &huma.Schema{Ref: schemaRef + "AllowedDomain"}
 }

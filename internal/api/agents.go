@@ -174,7 +174,8 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 	if err := notFoundID(in.AgentID, "Agent"); err != nil {
 		return nil, err
 	}
-	if _, err := in.fields(); err != nil {
+	body, err := in.fields()
+	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedAgent], error) {
@@ -185,10 +186,7 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		if err := in.match(agentTag(before)); err != nil {
 			return refuse[UpdatedAgent](err)
 		}
-		fields, err := in.fields() // again: this may run twice, and a reader is used up
-		if err != nil {
-			return refuse[UpdatedAgent](err)
-		}
+		fields := body.Again() // this may run twice
 		agent, warnings, err := before.Apply(fields, a.instant())
 		if err != nil {
 			return refuse[UpdatedAgent](err)

@@ -153,14 +153,12 @@ func (a *API) updateKey(_ context.Context, orgID string, in *keyChange) (effect[
 	if err := notFoundID(in.KeyID, "API key"); err != nil {
 		return nil, err
 	}
-	if _, err := in.fields(); err != nil {
+	body, err := in.fields()
+	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedKey], error) {
-		fields, err := in.fields()
-		if err != nil {
-			return refuse[UpdatedKey](err)
-		}
+		fields := body.Again() // this may run twice
 		before, err := tx.FindAPIKey(ctx, orgID, in.KeyID)
 		if err != nil {
 			return refuse[UpdatedKey](err)
@@ -180,15 +178,13 @@ func (a *API) rotateKey(ctx context.Context, orgID string, in *keyChange) (effec
 	if err := notFoundID(in.KeyID, "API key"); err != nil {
 		return nil, err
 	}
-	if _, err := in.fields(); err != nil {
+	body, err := in.fields()
+	if err != nil {
 		return nil, err
 	}
 	who := auth.Principal(ctx)
 	return func(ctx context.Context, tx *store.Tx) (reply[NewKey], error) {
-		fields, err := in.fields()
-		if err != nil {
-			return refuse[NewKey](err)
-		}
+		fields := body.Again() // this may run twice
 		before, err := tx.FindAPIKey(ctx, orgID, in.KeyID)
 		if err != nil {
 			return refuse[NewKey](err)

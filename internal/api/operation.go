@@ -17,7 +17,7 @@ import (
 )
 
 // maxBody bounds a request body: 1.5 MiB, so that the longest instructions fit even when each character is sent as
-// \uXXXX\uXXXX. huma refuses a body that reaches its limit, hence the one.
+// two escapes of six bytes. huma refuses a body that reaches its limit, hence the one.
 const maxBody = 3<<19 + 1
 
 // scopeAny is for operations that any live key may ask for.
@@ -97,28 +97,12 @@ func (r reply[T]) render() (rendered, error) {
 // read mounts an operation that changes nothing. The organization is the caller's.
 func read[I, T any](a *API, o operation, handle func(ctx context.Context, orgID string, in *I) (reply[T], error)) {
 	mount(a, o, reflect.TypeFor[success[T]](), func(ctx context.Context, in *I) (*output, error) {
-		orgID := auth.Principal(ctx).OrgID
-		release := func() {}
-		if o.heavy {
-			var err error
-			if release, err = a.heavy.Acquire(ctx, orgID); err != nil {
-				return nil, err
-			}
-		}
-		r, err := handle(ctx, orgID, in)
-		var out rendered
-		if err == nil {
-			out, err = r.render()
-		}
+		r, err := handle(ctx, auth.Principal(ctx).OrgID, in)
 		if err != nil {
-			release()
 			return nil, err
 		}
-		answer := a.sends(o, out, false)
-		return &output{Body: func(hc huma.Context) {
-			defer release() // a slow reader keeps it
-			answer.Body(hc)
-		}}, nil
+		out, err := r.render()
+		return a.sends(o, out, false), err
 	})
 }
 
@@ -183,6 +167,9 @@ func (a *API) describe(o operation) huma.Operation {
 		Security:    security(o.scope),
 		Responses:   a.refusals(o),
 		Middlewares: huma.Middlewares{a.admit(o), a.strictQuery(o.id)},
+	}
+	if o.heavy {
+		op.Middlewares = append(op.Middlewares, a.few)
 	}
 	if o.keyed() {
 		op.Parameters = append(op.Parameters, idempotencyParameter)

@@ -88,14 +88,12 @@ func (a *API) getOrganization(ctx context.Context, orgID string, _ *struct{}) (r
 }
 
 func (a *API) updateOrganization(_ context.Context, orgID string, in *jsonBody) (effect[UpdatedOrganization], error) {
-	if _, err := in.fields(); err != nil {
+	body, err := in.fields()
+	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedOrganization], error) {
-		fields, err := in.fields()
-		if err != nil {
-			return refuse[UpdatedOrganization](err)
-		}
+		fields := body.Again() // this may run twice
 		before, err := tx.FindOrganization(ctx, orgID)
 		if err != nil {
 			return refuse[UpdatedOrganization](err)

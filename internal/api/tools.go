@@ -130,7 +130,8 @@ func (a *API) updateTool(_ context.Context, orgID string, in *toolUpdate) (effec
 	if err := in.own(); err != nil {
 		return nil, err
 	}
-	if _, err := in.fields(); err != nil {
+	body, err := in.fields()
+	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedTool], error) {
@@ -138,10 +139,7 @@ func (a *API) updateTool(_ context.Context, orgID string, in *toolUpdate) (effec
 		if err != nil {
 			return refuse[UpdatedTool](err)
 		}
-		fields, err := in.fields() // again: this may run twice, and a reader is used up
-		if err != nil {
-			return refuse[UpdatedTool](err)
-		}
+		fields := body.Again() // this may run twice
 		t, warnings, err := before.Apply(fields, a.instant(), tool.CheckSchema)
 		if err != nil {
 			return refuse[UpdatedTool](err)
