@@ -1,16 +1,12 @@
 package reference_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -19,28 +15,8 @@ import (
 
 	"parley/internal/api"
 	"parley/internal/web"
+	"parley/internal/web/browsertest"
 )
-
-// browser starts Debian's Chromium with an empty profile.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is missing: run make deps")
-		}
-		t.Skip("chromium is missing: run make deps")
-	}
-	deadline, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewExecAllocator(deadline, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute))...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
 
 // audit opens everything that folds, looks at the page as it stands and returns what is wrong with it.
 const audit = `(() => {
@@ -89,7 +65,7 @@ func TestPageInABrowser(t *testing.T) {
 	mux.Handle("/static/", web.New(web.State{}))
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	ctx := browser(t)
+	ctx := browsertest.Start(t)
 	var mu sync.Mutex
 	var complaints []string
 	var requests atomic.Int32

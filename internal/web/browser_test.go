@@ -1,41 +1,18 @@
 package web
 
 import (
-	"context"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-)
 
-// browser starts Debian's Chromium with an empty profile.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is missing: run make deps")
-		}
-		t.Skip("chromium is missing: run make deps")
-	}
-	deadline, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewExecAllocator(deadline, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute))...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
+	"parley/internal/web/browsertest"
+)
 
 // audit looks at the page as it stands and returns what is wrong with it.
 const audit = `(() => {
@@ -60,7 +37,7 @@ const audit = `(() => {
 func TestPageInABrowser(t *testing.T) {
 	srv := httptest.NewServer(New(State{Origin: "http://127.0.0.1:8080", Simulated: true, VoiceAgentID: "01a20b45-322f-70e9-b634-a79b893ecc22", ChatAgentID: "01a20b45-322f-7785-a533-b391f2d8bab5"}))
 	defer srv.Close()
-	ctx := browser(t)
+	ctx := browsertest.Start(t)
 	var mu sync.Mutex
 	var complaints []string
 	complain := func(text string) {
