@@ -27,6 +27,14 @@ func (k APIKey) Live(now time.Time) bool {
 	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt))
 }
 
+// Revoked returns the key as it is after a revocation at now: the first one counts.
+func (k APIKey) Revoked(now time.Time) APIKey {
+	if k.RevokedAt == nil {
+		k.RevokedAt = &now
+	}
+	return k
+}
+
 // Limits of a key's fields, in Unicode code points, and of the time for which a rotated key goes on working.
 const (
 	MaxKeyName        = 100

@@ -3,6 +3,7 @@ package parley
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -21,6 +22,16 @@ type AuditEntry struct {
 	Changes   []AuditChange `json:"changes" nullable:"false" doc:"Every field that changed."`
 	RequestID string        `json:"requestId" doc:"X-Request-Id of the request; empty for the shell."`
 	Client    string        `json:"client" doc:"The client's address; empty for the shell."`
+}
+
+// NewAuditEntry tells that an actor did an action, such as create, to a resource. before and after are the forms that
+// clients see, nil for nothing.
+func NewAuditEntry(actor AuditActor, action string, resource AuditResource, before, after any, now time.Time) (AuditEntry, error) {
+	changes, err := Changes(before, after)
+	if err != nil {
+		return AuditEntry{}, fmt.Errorf("comparing for the audit log: %w", err)
+	}
+	return AuditEntry{ID: NewID(), At: now.UTC().Truncate(time.Microsecond), Actor: actor, Action: resource.Type + "." + action, Resource: resource, Changes: changes}, nil
 }
 
 // AuditActor is who did something.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"parley"
@@ -12,14 +11,11 @@ import (
 // audit puts into the log of an organization what was done beside the API: by a person at the shell, or by the
 // server itself at its first start. before and after are what the API shows, nil for nothing.
 func audit(ctx context.Context, tx *store.Tx, orgID, actor, action string, resource parley.AuditResource, before, after any) error {
-	changes, err := parley.Changes(before, after)
+	entry, err := parley.NewAuditEntry(parley.AuditActor{Type: actor, Name: actor}, action, resource, before, after, time.Now())
 	if err != nil {
-		return fmt.Errorf("comparing for the audit log: %w", err)
+		return err
 	}
-	return tx.AppendAudit(ctx, orgID, parley.AuditEntry{
-		ID: parley.NewID(), At: time.Now().UTC().Truncate(time.Microsecond), Actor: parley.AuditActor{Type: actor, Name: actor},
-		Action: resource.Type + "." + action, Resource: resource, Changes: changes,
-	})
+	return tx.AppendAudit(ctx, orgID, entry)
 }
 
 // keyResource names a key in the audit log.

@@ -167,11 +167,7 @@ func (c *keyRevokeCmd) Run(ctx context.Context, s streams) error {
 				return err
 			}
 			now := time.Now().UTC().Truncate(time.Microsecond)
-			after := before
-			if after.RevokedAt == nil {
-				after.RevokedAt = &now
-			}
-			return errors.Join(tx.RevokeAPIKey(ctx, org.ID, c.ID, now), audit(ctx, tx, org.ID, parley.ActorShell, "revoke", keyResource(before), before, after))
+			return errors.Join(tx.RevokeAPIKey(ctx, org.ID, c.ID, now), audit(ctx, tx, org.ID, parley.ActorShell, "revoke", keyResource(before), before, before.Revoked(now)))
 		})
 		if parley.IsNotFound(err) {
 			return fmt.Errorf("the organization %s has no key %s: parley key list shows all", org.Name, c.ID)

@@ -218,12 +218,9 @@ func (a *API) revokeKey(_ context.Context, orgID string, in *KeyPath) (effect[Re
 		if err != nil {
 			return refuse[Revoked](err)
 		}
-		after, now := before, a.instant()
-		if after.RevokedAt == nil {
-			after.RevokedAt = &now
-		}
+		now := a.instant()
 		err = tx.RevokeAPIKey(ctx, orgID, in.KeyID, now)
-		return reply[Revoked]{data: Revoked{ID: in.KeyID, Revoked: true}, message: "API key revoked successfully", note: keyNote("revoke", before, before, after)}, err
+		return reply[Revoked]{data: Revoked{ID: in.KeyID, Revoked: true}, message: "API key revoked successfully", note: keyNote("revoke", before, before, before.Revoked(now))}, err
 	}, nil
 }
 

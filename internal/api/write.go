@@ -96,16 +96,13 @@ func (a *API) record(ctx context.Context, tx *store.Tx, orgID string, n *note) e
 	if n == nil {
 		return fmt.Errorf("a write on %s left no note for the audit log", requestOf(ctx).Pattern)
 	}
-	changes, err := parley.Changes(n.before, n.after)
-	if err != nil {
-		return fmt.Errorf("comparing for the audit log: %w", err)
-	}
 	who := auth.Principal(ctx)
-	entry := parley.AuditEntry{
-		ID: parley.NewID(), At: a.instant(), Action: n.resource.Type + "." + n.action, Resource: n.resource, Changes: changes,
-		Actor:     parley.AuditActor{Type: parley.ActorAPIKey, ID: who.KeyID, Name: who.KeyName},
-		RequestID: respond.RequestID(ctx),
+	actor := parley.AuditActor{Type: parley.ActorAPIKey, ID: who.KeyID, Name: who.KeyName}
+	entry, err := parley.NewAuditEntry(actor, n.action, n.resource, n.before, n.after, a.instant())
+	if err != nil {
+		return err
 	}
+	entry.RequestID = respond.RequestID(ctx)
 	if client := respond.Client(ctx); client.IsValid() {
 		entry.Client = client.String()
 	}
