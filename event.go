@@ -44,6 +44,8 @@ const (
 	EventUsage               = "usage"                // fact, UsageData
 	EventTurnLatency         = "turn.latency"         // fact, TurnLatencyData
 	EventDTMF                = "dtmf.received"        // fact, DTMFData
+	EventRecordingStarted    = "recording.started"    // fact, RecordingData: of this stream
+	EventRecordingStopped    = "recording.stopped"    // fact, RecordingData
 	EventRunStarted          = "run.started"          // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"        // fact, RunData: a chat turn ended
 	EventError               = "error"                // fact, ErrorData
@@ -177,6 +179,12 @@ type TurnLatencyData struct {
 // DTMFData is one key pressed by the caller.
 type DTMFData struct {
 	Digit string `json:"digit"`
+}
+
+// RecordingData is one part of a recording: each media stream has its own.
+type RecordingData struct {
+	Ms     int64 `json:"ms,omitempty"`     // its length, when it has stopped
+	LostMs int64 `json:"lostMs,omitempty"` // of that, silence because the disk was too slow
 }
 
 // RunData marks the beginning or end of a chat turn.

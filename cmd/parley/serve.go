@@ -18,6 +18,7 @@ import (
 	"parley/internal/log"
 	"parley/internal/metric"
 	"parley/internal/phone"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/server"
 	"parley/internal/sim/model"
@@ -49,14 +50,15 @@ type app struct {
 	carrier  parley.Credentials // of the default organization; simulated ones when none are configured
 	model    *model.Server      // nil unless simulated
 
-	metrics *metric.Registry
-	log     *log.Log
-	auth    *auth.Authenticator
-	calls   *call.Service
-	host    *voice.Host
-	phone   *phone.Handler
-	chat    *chat.Service
-	server  *server.Server
+	metrics    *metric.Registry
+	log        *log.Log
+	auth       *auth.Authenticator
+	calls      *call.Service
+	host       *voice.Host
+	recordings *record.Folder
+	phone      *phone.Handler
+	chat       *chat.Service
+	server     *server.Server
 
 	closers []closer // ended in reverse order
 }

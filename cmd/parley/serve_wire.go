@@ -16,6 +16,7 @@ import (
 	"parley/internal/log"
 	"parley/internal/openai"
 	"parley/internal/phone"
+	"parley/internal/record"
 	"parley/internal/server"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -39,11 +40,12 @@ func (a *app) wire(context.Context) error {
 
 // wireCalls connects /twilio/ with the voice sessions.
 func (a *app) wireCalls(tools *tool.Runner) {
+	a.recordings = record.NewFolder(a.cfg.File("recordings"))
 	a.calls = call.New(a.store, a.log, a.ring, call.Options{
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
 		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger,
 	})
-	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger})
+	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Recordings: a.recordings, Logger: a.logger})
 	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Refuse: a.log.Backlogged, Logger: a.logger})
 }
 
@@ -60,7 +62,7 @@ func (a *app) wireServer() {
 	a.phone.Register(twilio)
 	rest := api.New(api.Options{
 		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
-		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
+		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls, Recordings: a.recordings,
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{

@@ -20,6 +20,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/chat"
 	"parley/internal/limit"
+	"parley/internal/record"
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
@@ -41,6 +42,8 @@ type Options struct {
 
 	Chat  *chat.Service
 	Calls *call.Service // signs for the simulated phone
+	// Recordings is where the sound of calls is kept; nil = nowhere.
+	Recordings *record.Folder
 }
 
 // heavyAtOnce bounds the memory that one organization's lists take: a page of the longest instructions is 40 MB, and
@@ -82,6 +85,7 @@ func (a *API) operations() {
 	a.agentOperations()
 	a.toolOperations()
 	a.conversationOperations()
+	a.recordingOperations()
 	a.chatOperations()
 	a.testCallOperations()
 	a.keyOperations()

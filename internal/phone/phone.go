@@ -134,16 +134,16 @@ const (
 	noticeUnavailable = "We are sorry, we cannot continue this call right now. Please call again in a few minutes."
 )
 
-// connect answers with a media stream. The verb after it takes over when the stream is closed, whoever
-// closed it.
-func (h *Handler) connect(w http.ResponseWriter, t call.Ticket) {
-	h.twiml(w,
+// connect answers with a media stream, after what comes first. The verb after it takes over when the stream is closed,
+// whoever closed it.
+func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, first ...twilio.Verb) {
+	h.twiml(w, append(first,
 		twilio.Connect{Stream: twilio.Stream{
 			URL:        h.streamURL + "/twilio/stream/" + t.Token,
 			Parameters: []twilio.Parameter{{Name: "conversationId", Value: t.ConversationID}},
 		}},
 		twilio.Redirect{Method: http.MethodPost, URL: h.opt.PublicURL + "/twilio/resume"},
-	)
+	)...)
 }
 
 // notice answers with words and what follows them.

@@ -69,8 +69,17 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, in call.Incomin
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, noticeUnavailable, fallbackOf(&in.Agent))
 	default:
-		h.connect(w, ticket)
+		h.connect(w, ticket, recordingNotice(in.Agent)...)
 	}
+}
+
+// recordingNotice is what a caller hears before a recording begins, where the agent wants one. The carrier says it, so
+// that it is heard to its end before any sound is kept.
+func recordingNotice(agent parley.Agent) []twilio.Verb {
+	if v := agent.Voice; v != nil && v.Recording && v.RecordingNotice != "" {
+		return []twilio.Verb{twilio.Say{Text: v.RecordingNotice}}
+	}
+	return nil
 }
 
 func fallbackOf(agent *parley.Agent) string {

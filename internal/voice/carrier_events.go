@@ -21,6 +21,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.cfg.Recording.Caller(ev.Payload)
 		s.onCallerAudio(ev.Payload)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)

@@ -13,6 +13,7 @@ import (
 	"parley"
 	"parley/internal/call"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -23,7 +24,9 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
-	Logger   *slog.Logger
+	// Recordings is where the sound of calls is kept; nil = nowhere, whatever an agent wants.
+	Recordings *record.Folder
+	Logger     *slog.Logger
 }
 
 // Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
@@ -80,13 +83,15 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.live.Add(-1)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	recording := h.beginRecording(a, logger)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
-		s.Rejoin(carrier, a.Writer, a.Call, a.Over(), a.Taken())
+		s.Rejoin(carrier, a.Writer, a.Call, recording, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, carrier, a, logger)
+		s = h.session(ctx, carrier, a, recording, logger)
 	}
 	out := h.run(ctx, s, logger)
+	h.endRecording(a, recording)
 	h.count(out, s.ledger.underruns)
 	if out.Keep > 0 {
 		leave(s, out.Keep)
@@ -104,7 +109,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
-func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment, logger *slog.Logger) *Session {
+func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
 	return New(carrier, a.Writer, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
@@ -116,8 +121,9 @@ func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment,
 			}
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
-		RunTool: h.opt.Tools.Run,
-		Over:    a.Over(), Taken: a.Taken(),
+		RunTool:   h.opt.Tools.Run,
+		Recording: recording,
+		Over:      a.Over(), Taken: a.Taken(),
 		Log: logger,
 	})
 }

@@ -26,7 +26,7 @@ func (s *Session) interrupt(now time.Time) {
 	anythingSent := s.ledger.sent > 0
 	items, heard, unheard := s.ledger.cut(now)
 	if anythingSent {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	cut := parley.InterruptionData{ClearedMs: unheard / bytesPerMs}
 	lost := false
