@@ -48,6 +48,7 @@ type Call struct {
 	// RecentResumes are the times of the newest resumes that were answered with a new stream, oldest first.
 	RecentResumes []time.Time
 	EmptyStreams  int       // streams in a row that brought no media, or could not be opened
+	Rescues       int       // how often the carrier was asked about the call since its last stream
 	OverReason    string    // the carrier's final word, until the owner has ended the call
 	TokenUntil    time.Time // the unused stream token is valid so long; zero = there is none
 	CreatedAt     time.Time

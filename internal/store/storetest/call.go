@@ -41,8 +41,12 @@ func calls(t *testing.T, st *store.Store) {
 
 	c.State, c.Owner, c.StreamSID, c.Intent = parley.CallDetached, "p1", "MZ1", parley.IntentHangup
 	c.EndReason, c.Resumes, c.UpdatedAt = parley.EndAgentHangup, 2, Now().Add(time.Second)
-	c.RecentResumes, c.EmptyStreams = []time.Time{Now(), Now().Add(time.Second)}, 1
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
+	c.RecentResumes, c.EmptyStreams = []time.Time{Now(), Now().Add(time.Second)}, 1
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.SetResumes(ctx, agent.OrgID, c) })
+	older := c
+	older.RecentResumes, older.EmptyStreams = nil, 0
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, older) })
 	got, err = st.FindCall(t.Context(), agent.OrgID, c.ID)
 	same(t, err, got, c)
 
@@ -156,10 +160,9 @@ func callOwners(t *testing.T, st *store.Store) {
 		})
 		return mine
 	}
-	seen.EmptyStreams = 1
 	same(t, nil, []bool{touch(seen), touch(seen)}, []bool{true, false})
 	got, err := st.FindCall(t.Context(), agent.OrgID, c.ID)
-	c.OverReason, c.EmptyStreams, c.UpdatedAt = "", 1, at.Add(time.Hour)
+	c.OverReason, c.Rescues, c.UpdatedAt = "", 1, at.Add(time.Hour)
 	same(t, err, got, c)
 }
 

@@ -209,6 +209,7 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			}
 			return nothing(0, err)
 		},
+		"SetResumes": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.SetResumes(ctx, orgID, own) },
 		"MarkCallOver": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return nothing(0, tx.MarkCallOver(ctx, orgID, call.ID, parley.EndCallerHangup, Now()))
 		},
