@@ -35,6 +35,7 @@ func (c *VoiceConfig) take(in *Input) {
 	set(in, "noiseReduction", &c.NoiseReduction, d.NoiseReduction, func(dst *string) { in.Enum("noiseReduction", dst, "off", "near_field", "far_field") })
 	set(in, "turnDetection", &c.TurnDetection, d.TurnDetection, func(dst *string) { in.Enum("turnDetection", dst, "server_vad", "semantic_vad") })
 	set(in, "fallbackNumber", &c.FallbackNumber, d.FallbackNumber, func(dst **string) { *dst = in.e164("fallbackNumber", *dst) })
+	set(in, "transferTargets", &c.TransferTargets, d.TransferTargets, func(dst *[]TransferTarget) { in.targets("transferTargets", dst) })
 }
 
 // take merges the members that were sent; null resets a key to its default.

@@ -232,7 +232,7 @@ func (s *Session) begin() {
 	now := time.Now()
 	s.begun = true
 	s.startedAt, s.callSince, s.lastMedia, s.lastActivity = now, now, now, now
-	if s.cfg.Call.Resumes > 0 {
+	if s.cfg.Call.Continued() {
 		s.callSince = s.cfg.Call.CreatedAt
 	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
