@@ -154,24 +154,35 @@ type ToolCompletedData struct {
 	Ms      int64  `json:"ms"`
 }
 
-// UsageData is the bill of one response or transcription.
+// The kinds of a bill.
+const (
+	UsageResponse      = "" // of the model
+	UsageTranscription = "transcription"
+	UsageCarrier       = "carrier" // of the whole call so far: the newest one replaces the others
+)
+
+// UsageData is the bill of one response or transcription, or of the carrier.
 type UsageData struct {
+	Kind       string `json:"kind,omitempty"`
 	ResponseID string `json:"responseId,omitempty"`
-	Model      string `json:"model"`
+	Model      string `json:"model,omitempty"`
 	Usage      Usage  `json:"usage"`
-	Cost       int64  `json:"cost"` // micro-dollars; 0 for the simulated model and for models without a price
+	Cost       int64  `json:"cost"` // micro-dollars; 0 for what is simulated and for what has no known price
 	Prices     string `json:"prices,omitempty"`
 }
 
 // TurnLatencyData measures one answer, in milliseconds. ResponseMs is what the caller feels beyond the
-// endpointing wait: from the model's speech_stopped to our first frame to the carrier.
+// endpointing wait: from the model's speech_stopped to our first frame to the carrier. A voice turn is on record
+// when its answer was heard, or cannot be any more; HeardMs is then absent.
 type TurnLatencyData struct {
 	ItemID      string `json:"itemId,omitempty"` // the user's item that was answered
 	ResponseID  string `json:"responseId,omitempty"`
 	EndpointMs  int64  `json:"endpointMs,omitempty"` // end of the caller's speech → speech_stopped (voice)
 	CreateMs    int64  `json:"createMs,omitempty"`   // speech_stopped → response.create sent (voice)
 	FirstByteMs int64  `json:"firstByteMs"`          // request → first audio or text of the model
+	FrameMs     int64  `json:"frameMs,omitempty"`    // first audio → first frame out (voice)
 	ResponseMs  int64  `json:"responseMs"`           // speech_stopped (or request) → first frame or text out
+	HeardMs     *int64 `json:"heardMs,omitempty"`    // first frame out → it began to play at the caller, by the carrier's word (voice)
 }
 
 // DTMFData is one key pressed by the caller.

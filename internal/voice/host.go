@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/call"
 	"parley/internal/openai"
 	"parley/internal/store"
@@ -23,6 +24,7 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
+	Bill     *bill.Bill // nil: the built-in prices
 	Logger   *slog.Logger
 }
 
@@ -91,6 +93,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
 		RunTool: h.opt.Tools.Run,
+		Bill:    h.opt.Bill,
 		Over:    a.Over(),
 		Log:     logger,
 	})

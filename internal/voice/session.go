@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -62,6 +63,7 @@ type Config struct {
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	Bill           *bill.Bill      // nil: the built-in prices
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Log            *slog.Logger
 }
@@ -136,6 +138,9 @@ type dialResult struct {
 
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	if cfg.Bill == nil {
+		cfg.Bill = bill.Builtin()
+	}
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec,
 		dialed: make(chan dialResult, 1),
