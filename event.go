@@ -30,6 +30,7 @@ const (
 	EventConversationStarted = "conversation.started" // intent, ConversationStartedData
 	EventStreamStarted       = "stream.started"       // intent, StreamStartedData
 	EventStreamDetached      = "stream.detached"      // fact, StreamDetachedData
+	EventStreamMeasured      = "stream.measured"      // fact, StreamMeasuredData: how the stream went, when its session ends
 	EventModelConnected      = "model.connected"      // fact, ModelConnectedData
 	EventSpeechStarted       = "speech.started"       // telemetry, SpeechData: the model's VAD heard the caller
 	EventSpeechStopped       = "speech.stopped"       // telemetry, SpeechData
@@ -48,6 +49,7 @@ const (
 	EventRunCompleted        = "run.completed"        // fact, RunData: a chat turn ended
 	EventError               = "error"                // fact, ErrorData
 	EventGap                 = "log.gap"              // telemetry was dropped, GapData
+	EventCostReached         = "cost.reached"         // fact, CostReachedData: the call has cost what it may
 	EventEndRequested        = "end.requested"        // intent, EndData: we decided to end the call
 	EventConversationEnded   = "conversation.ended"   // intent, EndData
 )
@@ -74,6 +76,16 @@ type StreamStartedData struct {
 // StreamDetachedData says that the media stream vanished without a stop.
 type StreamDetachedData struct {
 	Reason string `json:"reason"`
+}
+
+// StreamMeasuredData is the quality of a media stream as we can know it. A frame is 20 ms.
+type StreamMeasuredData struct {
+	FramesIn  int64 `json:"framesIn"`  // of the caller
+	FramesOut int64 `json:"framesOut"` // to the caller
+	Late      int64 `json:"late"`      // of those, frames that left more than 20 ms after their time
+	Underruns int   `json:"underruns"` // holes in the agent's voice
+	RoundTrip int64 `json:"roundTripMs"`
+	LeadMs    int64 `json:"leadMs"` // how far ahead audio was sent in the end
 }
 
 // ModelConnectedData says that the model's session is configured and usable. Ms counts from the attach.
@@ -206,6 +218,12 @@ type ErrorData struct {
 // GapData counts telemetry events that were dropped under load.
 type GapData struct {
 	Dropped int64 `json:"dropped"`
+}
+
+// CostReachedData is in micro-dollars; Cost is of the call so far, the carrier's minutes included.
+type CostReachedData struct {
+	Cost  int64 `json:"cost"`
+	Limit int64 `json:"limit"`
 }
 
 // EndData says why a conversation ends.

@@ -41,6 +41,8 @@ type Record struct {
 	Summary
 	Messages  []Message
 	ToolCalls []ToolCall
+	// CarrierCost is the carrier's part of Cost, in micro-dollars.
+	CarrierCost int64
 }
 
 // Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
@@ -125,6 +127,7 @@ func (p *projector) finish() Record {
 	p.rec.Latency = latencyOf(p.turns)
 	p.rec.Usage = p.rec.Usage.Add(p.carrier.Usage)
 	p.rec.Cost += p.carrier.Cost
+	p.rec.CarrierCost = p.carrier.Cost
 	for _, m := range p.rec.Messages {
 		if m.Role != "tool" {
 			p.rec.MessageCount++

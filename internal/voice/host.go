@@ -25,6 +25,7 @@ type HostOptions struct {
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
 	Bill     *bill.Bill // nil: the built-in prices
+	Counts   *Counts    // nil: its own
 	Logger   *slog.Logger
 }
 
@@ -43,7 +44,12 @@ type Host struct {
 }
 
 // NewHost makes a host.
-func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
+func NewHost(opt HostOptions) *Host {
+	if opt.Counts == nil {
+		opt.Counts = NewCounts()
+	}
+	return &Host{opt: opt}
+}
 
 // Live is the number of sessions running now.
 func (h *Host) Live() int { return int(h.live.Load()) }
@@ -82,7 +88,8 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
-	s := New(carrier, a.Writer, Config{
+	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
+	s := New(watched, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
 		SimulatedModel: endpoint.Simulated,
@@ -93,15 +100,17 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
 		RunTool: h.opt.Tools.Run,
-		Bill:    h.opt.Bill,
-		Over:    a.Over(),
-		Log:     logger,
+		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
+		Over: a.Over(),
+		Log:  logger,
 	})
 	out := h.run(ctx, s, logger)
 	h.close(carrier, a, out, logger)
 	s.Wait()
 	h.count(out, s.ledger.underruns)
-	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
+	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
+		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
+	}
 	return out
 }
 

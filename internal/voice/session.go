@@ -64,6 +64,9 @@ type Config struct {
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
 	Bill           *bill.Bill      // nil: the built-in prices
+	Counts         *Counts         // nil: nobody wants to know
+	Direction      string          // of the call, for the carrier's price
+	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Log            *slog.Logger
 }
@@ -107,6 +110,9 @@ type Session struct {
 	ledger  ledger
 	seq     sequencer
 	turn    *turn
+	answer  *answer // of the last turn, until it is heard
+	pace    pace
+	budget  budget
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
@@ -140,9 +146,13 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	if cfg.Bill == nil {
 		cfg.Bill = bill.Builtin()
 	}
+	if cfg.Counts == nil {
+		cfg.Counts = NewCounts()
+	}
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec,
 		dialed: make(chan dialResult, 1),
+		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
@@ -161,12 +171,15 @@ func (s *Session) Run(ctx context.Context) Outcome {
 
 	for s.outcome == nil {
 		now := time.Now()
+		s.paced(now)
 		s.pump(now)
 		s.create(now)
 		s.leave(now)
+		s.keepBudget(now)
 		if s.outcome != nil {
 			break
 		}
+		s.awaitFrame()
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -273,6 +286,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
+	}
+	if t, ok := s.budgetLooks(now); ok {
+		sooner(t)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)

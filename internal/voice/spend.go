@@ -21,4 +21,5 @@ func (s *Session) billTranscript(u *parley.Usage) {
 
 func (s *Session) spend(d parley.UsageData) {
 	s.rec.Fact(parley.EventUsage, d)
+	s.budget.spent += d.Cost
 }
