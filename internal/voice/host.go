@@ -13,6 +13,7 @@ import (
 	"parley"
 	"parley/internal/bill"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/openai"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -26,6 +27,8 @@ type HostOptions struct {
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
 	Bill     *bill.Bill // nil: the built-in prices
 	Counts   *Counts    // nil: its own
+	// Capacity is told of every session; nil = nobody counts.
+	Capacity *capacity.Capacity
 	Logger   *slog.Logger
 }
 
@@ -47,6 +50,9 @@ type Host struct {
 func NewHost(opt HostOptions) *Host {
 	if opt.Counts == nil {
 		opt.Counts = NewCounts()
+	}
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{})
 	}
 	return &Host{opt: opt}
 }
@@ -85,6 +91,8 @@ const bookTimeout = 3 * time.Second
 func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Outcome {
 	h.live.Add(1)
 	defer h.live.Add(-1)
+	h.opt.Capacity.Enter(a.Call.CallSID, a.Call.OrgID)
+	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
