@@ -9,6 +9,8 @@ package capacity
 import (
 	"sync"
 	"time"
+
+	"parley/internal/metric"
 )
 
 // Refusal says why a new call is not taken.
@@ -35,9 +37,10 @@ type Options struct {
 type Capacity struct {
 	opt Options
 
-	mu      sync.Mutex
-	calls   map[string]*taken
-	refused map[Refusal]int64
+	refused *metric.Vec
+
+	mu    sync.Mutex
+	calls map[string]*taken
 }
 
 // taken is a call that has a slot.
@@ -49,7 +52,7 @@ type taken struct {
 
 // New makes a Capacity without calls.
 func New(opt Options) *Capacity {
-	return &Capacity{opt: opt, calls: map[string]*taken{}, refused: map[Refusal]int64{}}
+	return &Capacity{opt: opt, calls: map[string]*taken{}, refused: metric.NewVec("reason")}
 }
 
 // Admit promises a slot to a new call, or says why there is none. A call that has one keeps it.
@@ -59,7 +62,7 @@ func (c *Capacity) Admit(callSID, orgID string) Refusal {
 	c.sweep(time.Now())
 	if _, known := c.calls[callSID]; !known {
 		if r := c.refusal(orgID); r != Admitted {
-			c.refused[r]++
+			c.refused.Add(1, string(r))
 			return r
 		}
 	}
@@ -119,12 +122,8 @@ func (c *Capacity) Used() int {
 	return len(c.calls)
 }
 
-// Refused is how many calls were refused for a reason.
-func (c *Capacity) Refused(r Refusal) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.refused[r]
-}
+// Refused counts the calls that were refused, by reason.
+func (c *Capacity) Refused() *metric.Vec { return c.refused }
 
 // refusal decides; the caller holds mu.
 func (c *Capacity) refusal(orgID string) Refusal {

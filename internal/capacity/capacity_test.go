@@ -51,8 +51,8 @@ func TestSlotsComeBackAfterEveryKindOfEnd(t *testing.T) {
 			if got := c.Admit("b", "o"); got != want {
 				t.Errorf("%s: the next call: %q, want %q", name, got, want)
 			}
-			if tc.free && c.Used() != 1 || c.Refused(Full) != map[bool]int64{true: 0, false: 1}[tc.free] {
-				t.Errorf("%s: %d used, %d refused", name, c.Used(), c.Refused(Full))
+			if tc.free && c.Used() != 1 || c.Refused().Get("full") != map[bool]int64{true: 0, false: 1}[tc.free] {
+				t.Errorf("%s: %d used, %d refused", name, c.Used(), c.Refused().Get("full"))
 			}
 		})
 	}

@@ -85,6 +85,7 @@ func (h *Handler) Drain(ctx context.Context) {
 		<-ended
 	}
 	h.stop()
+	h.opt.Host.Close()
 	h.farewells.wait()
 }
 

@@ -17,7 +17,7 @@ const frameLate = 20 * time.Millisecond
 // Counts is what the sessions of a process count, for metrics and for the decision whether it can take another
 // call. Make it with NewCounts. Safe for concurrent use.
 type Counts struct {
-	FramesIn, FramesOut, FramesLate atomic.Int64
+	FramesIn, FramesOut, FramesLate, Underruns atomic.Int64
 
 	Hops    map[string]*metric.Histogram // of a turn's latency, in seconds, by the names of parley.Hops, and "response"
 	Pacing  *metric.Histogram            // how late paced frames leave, in seconds

@@ -375,7 +375,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	if opt.way == (way{}) {
 		opt.way.up, opt.way.down = opt.delay, opt.delay
 	}
-	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1), ran: make(chan struct{})}
+	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1)}
 	v := parley.DefaultVoiceConfig()
 	v.Timeout = 0
 	if opt.voice != nil {
@@ -394,15 +394,25 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
+	r.run()
+	return r
+}
+
+// run runs the session until its stream ends.
+func (r *rig) run() {
 	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
+	r.cancel, r.ran = cancel, make(chan struct{})
+	ran := r.ran
 	go func() {
 		out := r.session.Run(ctx)
-		close(r.ran)
-		r.session.Wait()
+		close(ran)
+		if out.Keep == 0 {
+			r.session.Wait()
+		}
 		r.out <- out
 	}()
-	quit := r.carrier.quit
+	carrier := r.carrier
+	quit := carrier.quit
 	go func() { // the caller's side sends silence all the time
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
@@ -411,11 +421,10 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 			case <-quit:
 				return
 			case <-tick.C:
-				r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)})
+				carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)})
 			}
 		}
 	}()
-	return r
 }
 
 func (r *rig) ready() *rig {

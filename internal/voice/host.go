@@ -32,15 +32,16 @@ type HostOptions struct {
 	Logger   *slog.Logger
 }
 
-// Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
+// Stats is a snapshot for metrics: sessions by how they ended.
 type Stats struct {
-	Completed, Failed, Detached, Fenced, Underruns int64
+	Completed, Failed, Detached, Fenced int64
 }
 
 // Host runs the sessions of this process. Safe for concurrent use.
 type Host struct {
 	opt  HostOptions
 	live atomic.Int64
+	seats
 
 	mu    sync.Mutex
 	stats Stats
@@ -67,10 +68,9 @@ func (h *Host) Stats() Stats {
 	return h.stats
 }
 
-func (h *Host) count(out Outcome, underruns int) {
+func (h *Host) count(out Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stats.Underruns += int64(underruns)
 	switch {
 	case out.Fenced:
 		h.stats.Fenced++
@@ -95,9 +95,36 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
-	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
-	s := New(watched, rec, Config{
+	s, leave := h.sit(a.Call.ID)
+	if s != nil {
+		s.Rejoin(watched, rec, a.Call, a.Over(), a.Taken())
+	} else {
+		s = h.session(ctx, watched, rec, a, logger)
+	}
+	out := h.run(ctx, s, logger)
+	h.count(out)
+	if out.Keep > 0 {
+		leave(s, out.Keep)
+	}
+	h.close(carrier, a, out, logger)
+	if out.Keep == 0 {
+		s.Wait()
+		leave(nil, 0)
+	}
+	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
+		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
+	}
+	return out
+}
+
+// Close releases the sessions that wait for another stream of their call.
+func (h *Host) Close() { h.seats.close() }
+
+// session makes the session of a call that has none in this process.
+func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, logger *slog.Logger) *Session {
+	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
+	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
 		SimulatedModel: endpoint.Simulated,
@@ -109,17 +136,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 		},
 		RunTool: h.opt.Tools.Run,
 		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(),
-		Log:  logger,
+		Over: a.Over(), Taken: a.Taken(),
+		Log: logger,
 	})
-	out := h.run(ctx, s, logger)
-	h.close(carrier, a, out, logger)
-	s.Wait()
-	h.count(out, s.ledger.underruns)
-	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
-		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
-	}
-	return out
 }
 
 // run keeps a panic of one call away from all others.
@@ -128,6 +147,7 @@ func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Ou
 		if p := recover(); p != nil {
 			logger.Error("session panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			out = Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
+			s.Release()
 		}
 	}()
 	return s.Run(ctx)

@@ -11,6 +11,7 @@ type pace struct {
 	due     time.Time // of the next frame that waits; zero = none
 	in, out int64     // frames
 	late    int64
+	holes   int // underruns of earlier streams
 }
 
 // paced observes, before frames are sent, how late the one that waited is.
@@ -41,11 +42,13 @@ func (s *Session) countIn() {
 	s.cfg.Counts.FramesIn.Add(1)
 }
 
-// recordStream puts on record how the stream went.
+// recordStream puts on record how the stream went, when it ends. A session may go on with another one.
 func (s *Session) recordStream() {
 	l := &s.ledger
 	s.rec.Fact(parley.EventStreamMeasured, parley.StreamMeasuredData{
-		FramesIn: s.pace.in, FramesOut: s.pace.out, Late: s.pace.late, Underruns: l.underruns,
+		FramesIn: s.pace.in, FramesOut: s.pace.out, Late: s.pace.late, Underruns: l.underruns - s.pace.holes,
 		RoundTrip: l.rtt.Milliseconds(), LeadMs: l.lead.ahead.Milliseconds(),
 	})
+	s.cfg.Counts.Underruns.Add(int64(l.underruns - s.pace.holes))
+	s.pace = pace{holes: l.underruns}
 }

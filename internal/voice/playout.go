@@ -78,17 +78,22 @@ func (s *Session) recordWords(p *playItem, complete bool) {
 	})
 }
 
-// settle records what was heard of everything that is still playing when the session ends.
+// settle records what was heard of everything that is still playing when a run ends. What a kept session has not
+// played stays in its ledger.
 func (s *Session) settle(now time.Time) {
-	if s.outcome.Fenced {
-		return
+	if !s.outcome.Fenced {
+		heard := s.ledger.heard(now)
+		for _, p := range s.ledger.items {
+			s.recordCut(p, heard)
+		}
+		s.recordLatency()
+		s.recordStream()
 	}
-	items, heard, _ := s.ledger.cut(now)
-	for _, p := range items {
-		s.recordCut(p, heard)
+	if s.outcome.Keep > 0 {
+		s.ledger.rewind(now)
+	} else {
+		s.ledger.cut(now)
 	}
-	s.recordLatency()
-	s.recordStream()
 }
 
 // recordCut records an item that ended before its time and returns what was heard of it, in bytes.
