@@ -58,7 +58,7 @@ func (s *Session) keepBudget(now time.Time) {
 		b.stopAt = now.Add(wrapUpTimeout)
 		s.rec.Fact(parley.EventCostReached, parley.CostReachedData{Cost: b.spent + s.minutesCost(now), Limit: b.limit})
 	}
-	idle := s.ready && !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.tools.running() == 0
+	idle := s.ready && !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.retryAt.IsZero() && s.tools.running() == 0
 	switch {
 	case !now.Before(b.stopAt), b.asked && idle:
 		s.end(parley.EndMaxCost, parley.IntentHangup)
