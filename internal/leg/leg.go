@@ -100,6 +100,14 @@ type SessionConfig struct {
 	Tools          []parley.Tool
 }
 
+// Ask is a wish for one response of the model. The zero value asks for an ordinary answer.
+type Ask struct {
+	// Instructions replace the session's for this response only; "" keeps the session's.
+	Instructions string
+	// NoTools makes the model answer in words, whatever tools it has.
+	NoTools bool
+}
+
 // HistoryItem is a message of the conversation so far, given to a model that joins later.
 type HistoryItem struct {
 	Role string // user, assistant

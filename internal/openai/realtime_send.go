@@ -102,6 +102,11 @@ type functionTool struct {
 	Parameters  json.RawMessage `json:"parameters"`
 }
 
+type responseParams struct {
+	Instructions string `json:"instructions,omitempty"`
+	ToolChoice   string `json:"tool_choice,omitempty"`
+}
+
 // TranscriptionModel transcribes callers' speech.
 const TranscriptionModel = "gpt-4o-mini-transcribe"
 
@@ -137,14 +142,15 @@ func (r *Realtime) Configure(cfg leg.SessionConfig) (eventID string, err error) 
 	}})
 }
 
-// CreateResponse asks for an answer. instructions, if any, replace the session's for this response only.
-// The id matches a ModelError that refuses it.
-func (r *Realtime) CreateResponse(instructions string) (eventID string, err error) {
+// CreateResponse asks for an answer. The id matches a ModelError that refuses it.
+func (r *Realtime) CreateResponse(a leg.Ask) (eventID string, err error) {
 	var params any
-	if instructions != "" {
-		params = struct {
-			Instructions string `json:"instructions"`
-		}{instructions}
+	if a != (leg.Ask{}) {
+		p := responseParams{Instructions: a.Instructions}
+		if a.NoTools {
+			p.ToolChoice = "none"
+		}
+		params = p
 	}
 	eventID = r.id("create")
 	return eventID, r.send(clientEvent{Type: "response.create", EventID: eventID, Response: params})

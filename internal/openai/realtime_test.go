@@ -90,7 +90,7 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 	_ = r.AddMessage(leg.HistoryItem{Role: "user", Text: "hi"})
 	_ = r.AddMessage(leg.HistoryItem{Role: "assistant", Text: "hel—"})
 	_ = r.AppendAudio(make([]byte, 160))
-	if _, err := r.CreateResponse(`Say exactly "Good morning to you, dear caller, on this fine day."`); err != nil {
+	if _, err := r.CreateResponse(leg.Ask{Instructions: `Say exactly "Good morning to you, dear caller, on this fine day."`, NoTools: true}); err != nil {
 		t.Fatal(err)
 	}
 	created := until(t, r, leg.ModelResponseCreated)
@@ -127,14 +127,14 @@ func TestToolCallGoesOutAndComesBack(t *testing.T) {
 	tool, _ := parley.BuiltinTool("current_time")
 	_, _ = r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, Tools: []parley.Tool{tool}})
 	until(t, r, leg.ModelSessionUpdated)
-	_, _ = r.CreateResponse("")
+	_, _ = r.CreateResponse(leg.Ask{})
 	item := until(t, r, leg.ModelItemDone)
 	if item.ItemType != "function_call" || item.Status != "completed" || item.Text != "current_time" || item.Arguments != `{"timezone":"UTC"}` {
 		t.Errorf("item %+v", item)
 	}
 	until(t, r, leg.ModelResponseDone)
 	_ = r.SendToolResult(item.CallID, `{"utc":"now"}`)
-	_, _ = r.CreateResponse("")
+	_, _ = r.CreateResponse(leg.Ask{})
 	until(t, r, leg.ModelText)
 	tp.mu.Lock()
 	defer tp.mu.Unlock()

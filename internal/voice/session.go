@@ -32,7 +32,7 @@ type Model interface {
 	Configure(cfg leg.SessionConfig) (eventID string, err error)
 	AddMessage(m leg.HistoryItem) error
 	AppendAudio(ulaw []byte) error
-	CreateResponse(instructions string) (eventID string, err error)
+	CreateResponse(a leg.Ask) (eventID string, err error)
 	CancelResponse(responseID string) (eventID string, err error)
 	Truncate(itemID string, contentIndex int, audioEndMs int64) (eventID string, err error)
 	DeleteItem(itemID string) (eventID string, err error)
@@ -76,7 +76,6 @@ type Outcome struct {
 
 // Timing and bounds of a session.
 const (
-	lead           = 160 * time.Millisecond // audio sent ahead of its playing time
 	setupTimeout   = 10 * time.Second       // from the stream's start to a configured model session
 	createTimeout  = 10 * time.Second       // response.create → response.created
 	stallTimeout   = 20 * time.Second       // silence of the model in the middle of a response
@@ -139,6 +138,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec,
 		dialed: make(chan dialResult, 1),
+		ledger: ledger{lead: lead{ahead: minLead}},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -252,7 +252,7 @@ func (s *Session) deadline(now time.Time) time.Time {
 		}
 	}
 	if s.frameWaits() {
-		sooner(s.ledger.playhead.Add(-lead))
+		sooner(s.ledger.playhead.Add(-s.ledger.lead.ahead))
 	}
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
@@ -320,7 +320,7 @@ func (s *Session) onTime(now time.Time) {
 	if !s.commitBy.IsZero() && due(s.commitBy) {
 		// It was no turn after all. The answer is taken up again: nobody is left in silence.
 		s.cutOff, s.commitBy = false, time.Time{}
-		s.seq.want("")
+		s.seq.want(leg.Ask{})
 	}
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)

@@ -93,6 +93,6 @@ func (s *Session) onToolResult(r toolResult) {
 		return // the goodbye was said in the same answer
 	}
 	if s.tools.running() == 0 {
-		s.seq.want("")
+		s.seq.want(leg.Ask{})
 	}
 }
