@@ -54,7 +54,7 @@ type Record struct {
 // Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
 // the API, the command line, summaries and replay all use it. Unknown types are skipped.
 func Project(events []Event) Record {
-	p := projector{item: map[string]int{}, call: map[string]int{}}
+	p := projector{item: map[string]int{}, call: map[string]int{}, echo: map[string]bool{}}
 	for _, e := range events {
 		p.apply(e)
 	}
@@ -66,6 +66,7 @@ type projector struct {
 	item    map[string]int // item id → index into rec.Messages
 	call    map[string]int // tool call id → index into rec.ToolCalls
 	answers []int64
+	echo    map[string]bool // items of the caller's leg that nobody said
 }
 
 // message returns the message of an item and makes its place at the first mention, so that a transcript
@@ -84,6 +85,10 @@ func (p *projector) apply(e Event) {
 	switch e.Type {
 	case EventTurnCommitted:
 		p.message(decode[TurnCommittedData](e).ItemID, "user", e.At)
+	case EventTurnDecided:
+		if d := decode[TurnDecidedData](e); d.State == TurnEcho {
+			p.echo[d.ItemID] = true
+		}
 	case EventMessageUser:
 		d := decode[MessageUserData](e)
 		p.message(d.ItemID, "user", e.At).Text = d.Text
@@ -120,6 +125,7 @@ func (p *projector) apply(e Event) {
 }
 
 func (p *projector) finish() Record {
+	p.dropEchoes()
 	slices.Sort(p.answers)
 	if n := len(p.answers); n > 0 {
 		p.rec.Latency = Latency{Turns: n, P50Ms: p.answers[(n-1)/2], P95Ms: p.answers[(n-1)*95/100], MaxMs: p.answers[n-1]}
@@ -130,6 +136,23 @@ func (p *projector) finish() Record {
 		}
 	}
 	return p.rec
+}
+
+// dropEchoes takes out what turned out to be the agent's own voice, or a noise.
+func (p *projector) dropEchoes() {
+	drop := make([]bool, len(p.rec.Messages))
+	for id := range p.echo {
+		if i, ok := p.item[id]; ok {
+			drop[i] = true
+		}
+	}
+	kept := p.rec.Messages[:0]
+	for i, m := range p.rec.Messages {
+		if !drop[i] {
+			kept = append(kept, m)
+		}
+	}
+	p.rec.Messages = kept
 }
 
 // decode reads an event's data; our own writer made it, so a failure leaves the zero value.

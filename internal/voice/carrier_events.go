@@ -22,6 +22,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	case leg.CarrierMedia:
 		s.lastMedia = now
 		s.onCallerAudio(ev.Payload)
+		s.hearCaller(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
 		s.reportHeard(now)

@@ -1,16 +1,20 @@
 package voice
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"parley"
+	"parley/internal/audio"
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -351,6 +355,7 @@ type rig struct {
 	model   *modelSim
 	tape    *tape
 	session *Session
+	caller  func() []byte // every 20 ms, 160 bytes; nil = silence
 	out     chan Outcome
 	ran     chan struct{} // closed when Run has returned
 	cancel  context.CancelFunc
@@ -365,6 +370,7 @@ type rigOptions struct {
 	tools   []parley.Tool // offered
 	dialing time.Duration // how long the model takes to be dialed
 	dial    func(context.Context) (Model, error)
+	caller  func() []byte
 	over    chan struct{}
 	call    parley.Call
 }
@@ -375,7 +381,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	if opt.way == (way{}) {
 		opt.way.up, opt.way.down = opt.delay, opt.delay
 	}
-	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1), ran: make(chan struct{})}
+	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), caller: opt.caller, out: make(chan Outcome, 1), ran: make(chan struct{})}
 	v := parley.DefaultVoiceConfig()
 	v.Timeout = 0
 	if opt.voice != nil {
@@ -403,7 +409,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		r.out <- out
 	}()
 	quit := r.carrier.quit
-	go func() { // the caller's side sends silence all the time
+	go func() { // the caller's side sends frames all the time
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -411,7 +417,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 			case <-quit:
 				return
 			case <-tick.C:
-				r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)})
+				r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: r.callerSays()})
 			}
 		}
 	}()
@@ -457,7 +463,7 @@ func (r *rig) part(resp, item, text string, ms int) {
 	r.model.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
 	for ms > 0 {
 		n := min(ms, 130) // uneven, not a multiple of 20 ms
-		r.model.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: make([]byte, n*bytesPerMs)})
+		r.model.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: bytes.Repeat([]byte{agentByte}, n*bytesPerMs)})
 		ms -= n
 	}
 }
@@ -466,8 +472,41 @@ func (r *rig) responseDone(resp, status string) {
 	r.model.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: resp, Status: status})
 }
 
+// speechStarted lets the caller speak long enough for the gate, and the model notice it then.
 func (r *rig) speechStarted() {
-	r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: "u"})
+	for range speechSpan + 2 {
+		r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: vowel})
+	}
+	synctest.Wait() // the session chooses among what is pending: let it hear first
+	r.modelHears("u")
+}
+
+// modelHears lets the model alone hear something.
+func (r *rig) modelHears(item string) {
+	r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: item})
+}
+
+// agentByte is the agent's voice in the tests: any sound of about −20 dBFS.
+const agentByte = 0xA8
+
+// vowel is a frame of a voice at −14 dBFS.
+var vowel = func() []byte {
+	pcm := make([]int16, frameBytes)
+	for i := range pcm {
+		x := 2 * math.Pi * float64(i) / 40 // 200 Hz
+		pcm[i] = int16(4000 * (math.Sin(x) + math.Sin(2*x) + math.Sin(3*x)))
+	}
+	return audio.EncodeULaw(pcm)
+}()
+
+var quiet = bytes.Repeat([]byte{audio.Silence}, frameBytes)
+
+// callerSays is the caller's next frame: silence, unless the test has a caller.
+func (r *rig) callerSays() []byte {
+	if r.caller == nil {
+		return quiet
+	}
+	return r.caller()
 }
 
 func (r *rig) turnEnds(item string) {

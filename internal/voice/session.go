@@ -103,6 +103,7 @@ type Session struct {
 	appended    int64  // bytes of caller's audio given to the model
 
 	ledger  ledger
+	barge   barge
 	seq     sequencer
 	turn    *turn
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
@@ -139,6 +140,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		cfg: cfg, carrier: carrier, rec: rec,
 		dialed: make(chan dialResult, 1),
 		ledger: ledger{lead: lead{ahead: minLead}},
+		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -157,6 +159,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 	for s.outcome == nil {
 		now := time.Now()
 		s.pump(now)
+		s.resolve(now)
 		s.create(now)
 		s.leave(now)
 		if s.outcome != nil {
@@ -257,6 +260,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
 	}
+	if t := s.bargeDeadline(now); !t.IsZero() {
+		sooner(t)
+	}
 	if !s.ready {
 		sooner(s.startedAt.Add(setupTimeout))
 	}
@@ -322,6 +328,7 @@ func (s *Session) onTime(now time.Time) {
 		s.cutOff, s.commitBy = false, time.Time{}
 		s.seq.want(leg.Ask{})
 	}
+	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}
