@@ -13,15 +13,18 @@ import (
 // becomes the interruption; when the sound ends before, playback goes on from where it was heard. Speech that the
 // gate has already proven interrupts at once. What the gate let pass may still interrupt by its transcript.
 const (
-	// pauseLimit ends a pause that has proven nothing. The gate needs 560 ms of a sound; the model's speech_started
+	// pauseLimit ends a pause that has proven nothing. The gate needs 600 ms of a sound; the model's speech_started
 	// comes 120 ms and more into it.
-	pauseLimit = 440 * time.Millisecond
+	pauseLimit = 560 * time.Millisecond
 	// After pauseCredit pauses for nothing within pauseMemory the agent talks on until speech is proven.
 	pauseCredit = 2
 	pauseMemory = 8 * time.Second
 	// wordsTimeout is how long an item that may be an echo waits for its transcript when nobody is speaking.
 	wordsTimeout = 1500 * time.Millisecond
 	maxOpen      = 16 // utterances undecided at once
+	// A transcript is believed when so many of the sound's loud frames were voiced, and such a percentage of them.
+	clearVoiced = 4
+	clearShare  = 45
 )
 
 // barge is what the session knows of the caller who speaks while the agent is heard.
@@ -54,10 +57,20 @@ type BargeStats struct {
 type utterance struct {
 	itemID    string
 	paused    bool // the agent has paused for it
-	voiced    bool // the gate heard a voice in it
+	voiced    bool // the gate heard something like a voice in it
+	from, to  heardFrames
 	confirmed bool // it has interrupted
 	committed time.Time
 	turn      *turn
+}
+
+// heardFrames are the gate's counts at a moment.
+type heardFrames struct{ loud, voiced int }
+
+// clear reports whether it was a voice, rather than a cough or a clink with a voiced moment.
+func (u *utterance) clear() bool {
+	loud, voiced := u.to.loud-u.from.loud, u.to.voiced-u.from.voiced
+	return voiced >= clearVoiced && 100*voiced >= clearShare*loud
 }
 
 func (b *barge) find(itemID string) *utterance {
@@ -109,7 +122,8 @@ func (s *Session) speechBegins(itemID string, now time.Time) {
 		s.interrupt("", now)
 		return
 	}
-	b.current = &utterance{itemID: itemID}
+	g := &b.gate
+	b.current = &utterance{itemID: itemID, from: heardFrames{g.loud - g.sound.loud, g.voiced - g.sound.voiced}}
 	if b.open = append(b.open, b.current); len(b.open) > maxOpen {
 		b.open = b.open[1:]
 	}
@@ -149,10 +163,11 @@ func (s *Session) listen(now time.Time) {
 	}
 	v := b.gate.verdict()
 	u.voiced = u.voiced || v >= voiced
+	u.to = heardFrames{b.gate.loud, b.gate.voiced}
 	switch {
 	case !s.agentHeard(now):
 		// It has ended by itself meanwhile: nothing is to be interrupted.
-	case v == speech:
+	case v == proven:
 		u.confirmed, b.current = true, nil // from here on the caller has the word
 		b.stats.Confirmed++
 		s.interrupt(parley.ByGate, now)
@@ -290,7 +305,7 @@ func (s *Session) onWords(itemID, text string, now time.Time) {
 		s.decide(itemID, parley.TurnBackchannel, parley.ByWords)
 	case !heard:
 		s.answer(u, parley.ByWords, now)
-	case u.voiced:
+	case u.clear():
 		s.barge.stats.ByWords++
 		s.interrupt(parley.ByWords, now)
 		s.answer(u, parley.ByWords, now)

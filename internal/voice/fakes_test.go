@@ -45,6 +45,9 @@ type carrierSim struct {
 	begun   time.Time
 	silent  int   // ms since something was played
 	dry     []int // ms of silence in the middle of what was played, one entry for each hole
+	clearAt []time.Time
+	keepAir bool
+	air     []byte // all that the caller's ear got since the beginning, silence too, if keepAir
 }
 
 // way is how long messages take.
@@ -108,6 +111,9 @@ func (c *carrierSim) SendMark(name string) error {
 }
 
 func (c *carrierSim) SendClear() error {
+	c.mu.Lock()
+	c.clearAt = append(c.clearAt, time.Now())
+	c.mu.Unlock()
 	return c.send(carrierMsg{clear: true})
 }
 
@@ -153,6 +159,18 @@ func (c *carrierSim) play() {
 	}
 }
 
+// heard returns n bytes of what the caller's ear got until ms ago; silence before the beginning.
+func (c *carrierSim) heard(n, ago int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := bytes.Repeat([]byte{audio.Silence}, n)
+	from := len(c.air) - ago*bytesPerMs - n
+	for i := max(0, -from); i < n && from+i < len(c.air); i++ {
+		out[i] = c.air[from+i]
+	}
+	return out
+}
+
 func (c *carrierSim) arrive(m carrierMsg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,6 +198,9 @@ func (c *carrierSim) step() {
 	}
 	if len(c.queue) == 0 {
 		c.silent++
+		if c.keepAir {
+			c.air = append(c.air, quiet[:bytesPerMs]...)
+		}
 		return
 	}
 	if c.silent > 0 && len(c.played) > 0 {
@@ -189,6 +210,9 @@ func (c *carrierSim) step() {
 	head := &c.queue[0]
 	n := min(bytesPerMs, len(head.audio))
 	c.played = append(c.played, head.audio[:n]...)
+	if c.keepAir {
+		c.air = append(append(c.air, head.audio[:n]...), quiet[:bytesPerMs-n]...)
+	}
 	if head.audio = head.audio[n:]; len(head.audio) == 0 {
 		c.queue = c.queue[1:]
 	}
@@ -240,6 +264,10 @@ type modelSim struct {
 	sent       []string // one line per client event
 	n          int
 	heardAudio int
+
+	onAudio  func([]byte) // what the model does by itself; nil = nothing
+	onCreate func()
+	onCancel func(responseID string)
 }
 
 func newModelSim() *modelSim {
@@ -282,15 +310,26 @@ func (m *modelSim) AppendAudio(b []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.heardAudio += len(b)
+	if m.onAudio != nil {
+		m.onAudio(b)
+	}
 	return nil
 }
 func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
+	if m.onCreate != nil {
+		m.onCreate()
+	}
 	if a.Instructions != "" {
 		return m.note("create with instructions"), nil
 	}
 	return m.note("create"), nil
 }
-func (m *modelSim) CancelResponse(id string) (string, error) { return m.note("cancel %s", id), nil }
+func (m *modelSim) CancelResponse(id string) (string, error) {
+	if m.onCancel != nil {
+		m.onCancel(id)
+	}
+	return m.note("cancel %s", id), nil
+}
 func (m *modelSim) Truncate(item string, index int, ms int64) (string, error) {
 	return m.note("truncate %s/%d %d", item, index, ms), nil
 }
@@ -371,6 +410,7 @@ type rigOptions struct {
 	dialing time.Duration // how long the model takes to be dialed
 	dial    func(context.Context) (Model, error)
 	caller  func() []byte
+	setup   func(*rig) // before the session begins
 	over    chan struct{}
 	call    parley.Call
 }
@@ -400,6 +440,9 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
+	if opt.setup != nil {
+		opt.setup(r)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() {

@@ -10,7 +10,7 @@ import (
 const (
 	pauseLoud    = 3  // loud frames of a sound that may pause the agent …
 	pauseVoiced  = 2  // … of which are voiced
-	speechSpan   = 28 // from its first loud frame on, a sound is speech: 560 ms. Nods and short commands end before
+	speechSpan   = 30 // from its first loud frame on, a sound is speech: 600 ms. Nods and short commands end before
 	speechVoiced = 13 // … and so many frames of it are voiced
 	soundGap     = 15 // quiet frames that end a sound: syllables and words are closer together
 	soundOver    = 8  // quiet frames after which a sound that is not yet speech is taken for over
@@ -40,7 +40,7 @@ type gate struct {
 	echo        echo
 	sound       sound
 
-	frames int64 // heard, for the benchmark of what the gate has seen
+	loud, voiced int // frames of all sounds so far
 }
 
 // sound is a run of loud frames with short gaps.
@@ -59,7 +59,7 @@ const (
 	silent verdict = iota // nothing, or something that has ended
 	noise                 // loud, but not a voice so far
 	voiced                // a voice: short so far
-	speech                // past the gate
+	proven                // speech: past the gate
 )
 
 func newGate(strict float64) gate {
@@ -106,6 +106,7 @@ func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 	}
 	s.span++
 	if loud {
+		g.loud++
 		s.loud, s.quiet = s.loud+1, 0
 		s.sum += db
 		if agent > agentSilent {
@@ -113,6 +114,7 @@ func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 			s.excess += db - agent
 		}
 		if audio.Periodicity(&g.before, &g.now) >= periodic {
+			g.voiced++
 			s.voiced++
 		}
 	} else if s.quiet++; s.quiet >= soundGap || s.span >= maxSpan {
@@ -143,7 +145,7 @@ func (g *gate) verdict() verdict {
 	case s.loud < pauseLoud || s.quiet >= soundOver:
 		return silent
 	case s.span-s.quiet >= speechSpan && s.voiced >= speechVoiced && 3*s.loud >= s.span:
-		return speech
+		return proven
 	case s.voiced >= pauseVoiced:
 		return voiced
 	}
@@ -154,8 +156,8 @@ func (g *gate) verdict() verdict {
 func (g *gate) forget() {
 	s := g.sound
 	g.sound = sound{}
-	if s.loud == 0 {
-		return
+	if s.voiced < pauseVoiced {
+		return // a knock or a hiss is kept out by its length and by not being a voice
 	}
 	g.bed.toward(s.sum/float64(s.loud), 0.3)
 	if 2*s.withAgent >= s.loud {

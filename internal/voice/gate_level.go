@@ -97,7 +97,7 @@ const (
 )
 
 func newEcho() echo {
-	e := echo{gain: -16}
+	e := echo{gain: -18}
 	for i := range e.slots {
 		e.slots[i] = agentSilent
 	}
@@ -155,7 +155,7 @@ func (e *echo) learn(db, agent float64) {
 	if over := db - agent; over > e.gain {
 		e.gain = min(e.gain+0.5, over, loudest)
 	} else {
-		e.gain = max(e.gain-0.06, weakest)
+		e.gain = max(e.gain-0.1, weakest)
 	}
 }
 
