@@ -2,6 +2,7 @@ package parley_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
