@@ -165,7 +165,10 @@ class WebCallAudio extends AudioWorkletProcessor {
   command(data) {
     if (data.audio) this.playout.audio(data.audio, currentTime);
     else if (data.mark) this.playout.mark(data.mark);
-    else if (data.clear) this.playout.clear(data.clear === "silently");
+    else if (data.clear) {
+      this.playout.clear(data.clear === "silently");
+      this.port.postMessage({ cleared: Math.round(this.playout.played * 1000 / RATE) });
+    }
     else if ("mute" in data) this.muted = data.mute;
     else if (data.over) this.over = true;
   }

@@ -43,7 +43,7 @@ export class WebCall extends EventTarget {
   #context = null;
   #microphone = null;
   #node = null;
-  #stats = { playedMs: 0, bufferedMs: 0, underruns: 0, energy: 0, in: 0, out: 0, roundTripMs: null, sockets: 0, marks: 0, clears: 0 };
+  #stats = { playedMs: 0, clearedMs: 0, bufferedMs: 0, underruns: 0, energy: 0, in: 0, out: 0, roundTripMs: null, sockets: 0, marks: 0, clears: 0 };
 
   #socket = null;
   #epoch = 0; // of the socket: marks and timers of an older one say nothing
@@ -147,12 +147,14 @@ export class WebCall extends EventTarget {
     addEventListener("online", this.#backOnline);
   }
 
-  #fromAudio({ audio, mark, tick }) {
+  #fromAudio({ audio, mark, tick, cleared }) {
     if (audio) {
       if (this.#streaming) this.#socket.send(audio);
       else if (this.#held.push(audio) > KEPT) this.#held.shift();
     } else if (mark) {
       if (mark.epoch === this.#epoch) this.#send({ type: "mark", name: mark.name });
+    } else if (cleared !== undefined) {
+      this.#stats.clearedMs = cleared; // of all that was played until the newest clear
     } else if (tick) {
       Object.assign(this.#stats, tick);
       this.#emit("level", { in: Math.min(1, tick.in), out: Math.min(1, tick.out) });
