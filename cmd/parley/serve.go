@@ -82,6 +82,7 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
 	steps := []func(context.Context) error{
 		a.listen, // before anything is made: a taken port leaves nothing behind
+		a.listenDebug,
 		a.openData,
 		a.openRing,
 		a.setUp,
