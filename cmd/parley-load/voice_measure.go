@@ -84,11 +84,18 @@ func (v voiceBench) measure(ctx context.Context, subject string, calls, round in
 			m.faults = append(m.faults, "the end of its log:\n"+s.tail())
 		}
 	}()
+	// A few calls come first, so that what is made once and stays is not counted as the calls' memory.
+	if err := v.connect(ctx, s, r, all, subject, "warm", warmCalls); err != nil {
+		return m, fmt.Errorf("warming up: %w\n%s", err, s.tail())
+	}
+	if err := v.hangUp(ctx, r, &m); err != nil {
+		return m, err
+	}
 	before, err := s.rss()
 	if err != nil {
 		return m, err
 	}
-	if err := v.connect(ctx, s, r, all, subject, calls); err != nil {
+	if err := v.connect(ctx, s, r, all, subject, "load", calls); err != nil {
 		return m, fmt.Errorf("%w\n%s", err, s.tail())
 	}
 	profiled := v.profile(ctx, s, fmt.Sprintf("%s-%d", subject, calls))
@@ -162,17 +169,22 @@ func (v voiceBench) profile(ctx context.Context, s *server, name string) (wait f
 }
 
 // connect places all calls and waits until each hears an answer.
-func (v voiceBench) connect(ctx context.Context, s *server, r *rig, all *lines, subject string, calls int) error {
+func (v voiceBench) connect(ctx context.Context, s *server, r *rig, all *lines, subject, name string, calls int) error {
 	ctx, cancel := context.WithTimeout(ctx, voiceReady+time.Duration(calls)*100*time.Millisecond)
 	defer cancel()
-	errs := make([]error, calls)
+	errs, made := make([]error, calls), make([]*rigCall, calls)
+	all.mu.Lock()
+	for i := range made {
+		made[i] = newRigCall(r, fmt.Sprintf("%s-%04d", name, i+1))
+		all.byName[made[i].name] = made[i]
+	}
+	all.mu.Unlock()
+	if err := r.do(func() { r.use(made) }); err != nil {
+		return err
+	}
 	places := make(chan struct{}, dialsAtOnce)
 	var dials sync.WaitGroup
-	for i := range calls {
-		l := newRigCall(r, fmt.Sprintf("load-%04d", i+1))
-		all.mu.Lock()
-		all.byName[l.name] = l
-		all.mu.Unlock()
+	for i, l := range made {
 		places <- struct{}{}
 		dials.Go(func() {
 			errs[i] = l.dial(ctx, s, subject)
@@ -229,7 +241,6 @@ func (l *rigCall) dial(ctx context.Context, s *server, subject string) error {
 		sock.text(fmt.Appendf(nil, `{"event":"start","sequenceNumber":"1","start":{"accountSid":%q,"streamSid":%q,"callSid":%q,"tracks":["inbound"],`+
 			`"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{}},"streamSid":%q}`,
 			s.accountSID, l.stream, callSID, l.stream))
-		l.rig.lines = append(l.rig.lines, l)
 	})
 }
 

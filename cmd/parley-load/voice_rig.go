@@ -9,6 +9,9 @@ import (
 const (
 	echoDelay = 20 * time.Millisecond // of the model, for each chunk, as in the measurements of the peers
 	frameTime = 20 * time.Millisecond
+	// tickTime is a frame by the phones' clocks, which are a little slow: profilers sample by the kernel's ticks,
+	// and would always see the same moment of a load that keeps step with them.
+	tickTime  = frameTime + 7*time.Microsecond
 	lateAfter = 20 * time.Millisecond // added by the subject
 	ringSize  = 512                   // frames that may be under way in a call: 10 s
 	idleWait  = time.Millisecond      // how long an ask of another goroutine may wait
@@ -25,9 +28,10 @@ type rig struct {
 	clips   templates
 	began   time.Time
 	sockets map[int]*socket
-	lines   []*rigCall // in the order of their ticks
-	turn    int        // the line whose phone is next
-	round   int64      // how often all have had their tick
+	lines   []*rigCall    // in the order of their ticks
+	start   time.Duration // of the first tick
+	turn    int           // the line whose phone is next
+	round   int64         // how often all have had their tick
 	held    holdQueue
 
 	counting bool // frames sent now are counted
@@ -129,7 +133,7 @@ func (r *rig) ready(fd int) {
 func (r *rig) tick() (next time.Duration) {
 	next = r.clock() + idleWait
 	for n := len(r.lines); n > 0; {
-		due := frameTime*time.Duration(r.round) + frameTime*time.Duration(r.turn)/time.Duration(n)
+		due := r.start + tickTime*time.Duration(r.round) + tickTime*time.Duration(r.turn)/time.Duration(n)
 		now := r.clock()
 		if due > now {
 			next = min(next, due)
@@ -199,7 +203,12 @@ func (q *holdQueue) first() *held {
 
 func (q *holdQueue) drop() { q.head, q.n = (q.head+1)%len(q.ring), q.n-1 }
 
-// fold resets the lines' counters and starts counting frames, or ends it.
+// use makes these the rig's calls.
+func (r *rig) use(lines []*rigCall) {
+	r.lines, r.start, r.turn, r.round = lines, r.clock(), 0, 0
+}
+
+// count starts counting frames, or ends it.
 func (r *rig) count(on bool) {
 	r.counting = on
 	for _, l := range r.lines {
