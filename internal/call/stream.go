@@ -24,10 +24,14 @@ type Attachment struct {
 
 	over    chan struct{}
 	endOnce sync.Once
+	taken   chan struct{} // closed once, by held
 }
 
-// Over is closed when the carrier says that the call is over, or when another stream has taken it over. The
-// session must end then as if it had seen the stream's stop.
+// Taken is closed when another stream of the call was attached in this process: it owns the call now.
+func (a *Attachment) Taken() <-chan struct{} { return a.taken }
+
+// Over is closed when the carrier says that the call is over. The session must end then as if it had seen the
+// stream's stop.
 func (a *Attachment) Over() <-chan struct{} { return a.over }
 
 func (a *Attachment) end() { a.endOnce.Do(func() { close(a.over) }) }
@@ -67,7 +71,7 @@ func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, stream
 	if err != nil {
 		return nil, fmt.Errorf("attach stream: %w", err)
 	}
-	a := &Attachment{Call: c, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{})}
+	a := &Attachment{Call: c, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
 	s.held.add(a)
 	if err := s.furnish(ctx, a, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch}); err != nil {
 		s.release(a, err)

@@ -78,6 +78,7 @@ func (h *Handler) Drain(ctx context.Context) {
 		<-ended
 	}
 	h.stop()
+	h.opt.Host.Close()
 	h.farewells.wait()
 }
 

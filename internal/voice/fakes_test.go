@@ -38,11 +38,27 @@ type carrierSim struct {
 	dropped int // bytes cleared
 	marks   []string
 	echoAt  time.Time // of the last echo: echoes keep their order
+	begun   time.Time
+	silent  int   // ms since something was played
+	dry     []int // ms of silence in the middle of what was played, one entry for each hole
 }
 
 // way is how long messages take.
 type way struct {
 	up, down, jitter time.Duration // up: to the carrier
+	// Every stallEvery nothing arrives for stall, in either direction.
+	stallEvery, stall time.Duration
+}
+
+// arrives is when what was sent at a time and takes d comes out.
+func (w way) arrives(begin, sent time.Time, d time.Duration) time.Time {
+	at := sent.Add(w.takes(d))
+	if w.stall > 0 {
+		if into := at.Sub(begin) % w.stallEvery; at.Sub(begin) > w.stallEvery && into < w.stall {
+			at = at.Add(w.stall - into)
+		}
+	}
+	return at
 }
 
 // takes is how long a message takes now.
@@ -61,7 +77,7 @@ type carrierMsg struct {
 }
 
 func newCarrierSim(w way) *carrierSim {
-	c := &carrierSim{way: w, events: make(chan leg.CarrierEvent, 1000), inbox: make(chan carrierMsg, 10_000), quit: make(chan struct{})}
+	c := &carrierSim{way: w, events: make(chan leg.CarrierEvent, 1000), inbox: make(chan carrierMsg, 10_000), quit: make(chan struct{}), begun: time.Now()}
 	c.wg.Add(1)
 	go c.play()
 	return c
@@ -98,7 +114,7 @@ func (c *carrierSim) send(m carrierMsg) error {
 	if refused != nil {
 		return refused
 	}
-	m.at = time.Now().Add(c.takes(c.up))
+	m.at = c.arrives(c.begun, time.Now(), c.up)
 	c.inbox <- m
 	return nil
 }
@@ -159,8 +175,13 @@ func (c *carrierSim) step() {
 		c.queue = c.queue[1:]
 	}
 	if len(c.queue) == 0 {
+		c.silent++
 		return
 	}
+	if c.silent > 0 && len(c.played) > 0 {
+		c.dry = append(c.dry, c.silent)
+	}
+	c.silent = 0
 	head := &c.queue[0]
 	n := min(bytesPerMs, len(head.audio))
 	c.played = append(c.played, head.audio[:n]...)
@@ -171,7 +192,7 @@ func (c *carrierSim) step() {
 
 func (c *carrierSim) echo(name string) {
 	c.marks = append(c.marks, name)
-	at := time.Now().Add(c.takes(c.down))
+	at := c.arrives(c.begun, time.Now(), c.down)
 	if at.Before(c.echoAt) {
 		at = c.echoAt
 	}
@@ -249,7 +270,7 @@ func (m *modelSim) Wait()                         {}
 func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
 	return m.note("configure"), nil
 }
-func (m *modelSim) AddMessage(h leg.HistoryItem) error {
+func (m *modelSim) AddItem(h leg.HistoryItem) error {
 	m.note("history %s %s", h.Role, h.Text)
 	return nil
 }
@@ -259,8 +280,8 @@ func (m *modelSim) AppendAudio(b []byte) error {
 	m.heardAudio += len(b)
 	return nil
 }
-func (m *modelSim) CreateResponse(instructions string) (string, error) {
-	if instructions != "" {
+func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
+	if a.Instructions != "" {
 		return m.note("create with instructions"), nil
 	}
 	return m.note("create"), nil
@@ -354,7 +375,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	if opt.way == (way{}) {
 		opt.way.up, opt.way.down = opt.delay, opt.delay
 	}
-	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1), ran: make(chan struct{})}
+	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1)}
 	v := parley.DefaultVoiceConfig()
 	v.Timeout = 0
 	if opt.voice != nil {
@@ -373,15 +394,25 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
+	r.run()
+	return r
+}
+
+// run runs the session until its stream ends.
+func (r *rig) run() {
 	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
+	r.cancel, r.ran = cancel, make(chan struct{})
+	ran := r.ran
 	go func() {
 		out := r.session.Run(ctx)
-		close(r.ran)
-		r.session.Wait()
+		close(ran)
+		if out.Keep == 0 {
+			r.session.Wait()
+		}
 		r.out <- out
 	}()
-	quit := r.carrier.quit
+	carrier := r.carrier
+	quit := carrier.quit
 	go func() { // the caller's side sends silence all the time
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
@@ -390,11 +421,10 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 			case <-quit:
 				return
 			case <-tick.C:
-				r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)})
+				carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)})
 			}
 		}
 	}()
-	return r
 }
 
 func (r *rig) ready() *rig {

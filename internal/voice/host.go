@@ -35,6 +35,7 @@ type Stats struct {
 type Host struct {
 	opt  HostOptions
 	live atomic.Int64
+	seats
 
 	mu    sync.Mutex
 	stats Stats
@@ -79,8 +80,33 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.live.Add(-1)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	s, leave := h.sit(a.Call.ID)
+	if s != nil {
+		s.Rejoin(carrier, a.Writer, a.Call, a.Over(), a.Taken())
+	} else {
+		s = h.session(ctx, carrier, a, logger)
+	}
+	out := h.run(ctx, s, logger)
+	h.count(out, s.ledger.underruns)
+	if out.Keep > 0 {
+		leave(s, out.Keep)
+	}
+	h.close(carrier, a, out, logger)
+	if out.Keep == 0 {
+		s.Wait()
+		leave(nil, 0)
+	}
+	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
+	return out
+}
+
+// Close releases the sessions that wait for another stream of their call.
+func (h *Host) Close() { h.seats.close() }
+
+// session makes the session of a call that has none in this process.
+func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment, logger *slog.Logger) *Session {
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
-	s := New(carrier, a.Writer, Config{
+	return New(carrier, a.Writer, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
 		SimulatedModel: endpoint.Simulated,
@@ -91,15 +117,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
 		RunTool: h.opt.Tools.Run,
-		Over:    a.Over(),
-		Log:     logger,
+		Over:    a.Over(), Taken: a.Taken(),
+		Log: logger,
 	})
-	out := h.run(ctx, s, logger)
-	h.close(carrier, a, out, logger)
-	s.Wait()
-	h.count(out, s.ledger.underruns)
-	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
-	return out
 }
 
 // run keeps a panic of one call away from all others.
@@ -108,6 +128,7 @@ func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Ou
 		if p := recover(); p != nil {
 			logger.Error("session panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			out = Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
+			s.Release()
 		}
 	}()
 	return s.Run(ctx)

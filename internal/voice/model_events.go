@@ -50,17 +50,17 @@ func (s *Session) onReady(now time.Time) {
 	}
 	s.rec.Fact(parley.EventModelConnected, connected)
 	for _, m := range s.cfg.History {
-		s.modelSent(s.model.AddMessage(m))
+		s.modelSent(s.model.AddItem(m))
 	}
 	if len(s.held) > 0 {
 		s.append(s.held)
 		s.held = nil
 	}
 	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
-		s.seq.want("") // the stream was lost before the answer
+		s.seq.want(leg.Ask{}) // the stream was lost before the answer
 	}
 	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
-		s.seq.want("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
+		s.say("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
 	}
 }
 
@@ -116,7 +116,7 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 func (s *Session) onCommitted(ev leg.ModelEvent) {
 	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
-	s.seq.want("")
+	s.seq.want(leg.Ask{})
 }
 
 // onResponse handles the events of responses. What belongs to an interrupted response, or comes after its

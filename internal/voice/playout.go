@@ -9,7 +9,7 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && !s.carrierGone && s.ledger.playhead.Sub(now) <= lead {
+	for s.outcome == nil && !s.carrierGone && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
@@ -59,7 +59,8 @@ func (s *Session) reportPosition(now time.Time) {
 	heard := s.ledger.heard(now)
 	for _, p := range s.ledger.items {
 		if n := p.heardBytes(heard); n > 0 && n < p.received {
-			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs})
+			text, _ := p.heardText(n)
+			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs, HeardText: text})
 			return
 		}
 	}
@@ -77,14 +78,19 @@ func (s *Session) recordWords(p *playItem, complete bool) {
 	})
 }
 
-// settle records what was heard of everything that is still playing when the session ends.
+// settle records what was heard of everything that is still playing when a run ends. What a kept session has not
+// played stays in its ledger.
 func (s *Session) settle(now time.Time) {
-	if s.outcome.Fenced {
-		return
+	if !s.outcome.Fenced {
+		heard := s.ledger.heard(now)
+		for _, p := range s.ledger.items {
+			s.recordCut(p, heard)
+		}
 	}
-	items, heard, _ := s.ledger.cut(now)
-	for _, p := range items {
-		s.recordCut(p, heard)
+	if s.outcome.Keep > 0 {
+		s.ledger.rewind(now)
+	} else {
+		s.ledger.cut(now)
 	}
 }
 

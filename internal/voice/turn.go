@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/leg"
 )
 
 // turn is the caller's turn that is being answered, for its latency.
@@ -34,12 +35,18 @@ func (s *Session) reportLatency(responseID string, now time.Time) {
 	})
 }
 
+// say asks the agent to say something of its own accord, in words made by the model from instructions. An answer
+// that is already wanted goes first: then nothing is said and the result is false.
+func (s *Session) say(instructions string) bool {
+	return s.seq.want(leg.Ask{Instructions: instructions, NoTools: true})
+}
+
 // create asks the model for the wanted answer when the line is free and the caller is not speaking.
 func (s *Session) create(now time.Time) {
 	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.seq.ready() {
 		return
 	}
-	id, err := s.model.CreateResponse(s.seq.instructions)
+	id, err := s.model.CreateResponse(s.seq.ask)
 	s.seq.sent(id, now)
 	if s.turn != nil && s.turn.createdAt.IsZero() {
 		s.turn.createdAt = now
