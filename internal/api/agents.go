@@ -141,7 +141,7 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 	}
 	agent, warnings, err := parley.NewAgent(orgID, fields, a.instant())
 	if err != nil {
-		return nil, err
+		return nil, a.hinted(ctx, &a.opt.Store.Reader, orgID, fields, err)
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[Agent], error) {
 		agent := agent // this may run twice
@@ -190,7 +190,7 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		fields := body.Again() // this may run twice
 		agent, warnings, err := before.Apply(fields, a.instant())
 		if err != nil {
-			return refuse[UpdatedAgent](err)
+			return refuse[UpdatedAgent](a.hinted(ctx, &tx.Reader, orgID, body, err))
 		}
 		known, err := tx.FindTools(ctx, orgID, slices.Concat(before.ToolIDs, agent.ToolIDs))
 		if err != nil {

@@ -53,7 +53,7 @@ func (a *API) importNumbers(ctx context.Context, orgID string, in *jsonBody) (ef
 	if err != nil {
 		return nil, err
 	}
-	numbers, agentID, err := parley.ParseNumberImport(fields, a.numberProblem(ctx, orgID))
+	numbers, agentID, err := parley.ParseNumberImport(fields, a.numberProblem(ctx, &a.opt.Store.Reader, orgID))
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,9 @@ func (a *API) importNumbers(ctx context.Context, orgID string, in *jsonBody) (ef
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[ImportedNumbers], error) {
+		if err := voiceAgent(ctx, tx, orgID, agentID); err != nil {
+			return refuse[ImportedNumbers](err)
+		}
 		made := map[string]PhoneNumber{}
 		r := reply[ImportedNumbers]{}
 		var settle []parley.PhoneNumber

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 
 	"parley"
 	"parley/internal/number"
+	"parley/internal/respond"
 	"parley/internal/store"
 )
 
@@ -49,13 +52,13 @@ func (a *API) numberOperations() {
 		summary: "List phone numbers", description: "Oldest first."}, a.listNumbers)
 	write(a, operation{method: http.MethodPost, path: path, id: "addPhoneNumber", etag: true, tag: "Phone numbers", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
 		summary: "Add a phone number by hand", description: "A number that is taken on this server is a conflict, whoever has it.\n\n" + toldNote, body: a.numberBody(true),
-		example: map[string]any{"number": "+14155550123", "label": "Front desk", "agentId": exampleID}, refusals: []int{404, 409}}, a.addNumber)
+		example: map[string]any{"number": "+14155550123", "label": "Front desk", "agentId": exampleID}, refusals: []int{409}}, a.addNumber)
 	read(a, operation{method: http.MethodGet, path: path + "/available", id: "listAvailablePhoneNumbers", tag: "Phone numbers", scope: parley.ScopeAgentsWrite,
 		summary: "List what the Twilio account has", description: "In the order of the numbers. Without a Twilio account the list is empty, and a warning says what to do.",
 		refusals: []int{409, 503}}, a.listAvailable)
 	write(a, operation{method: http.MethodPost, path: path + "/import", id: "importPhoneNumbers", tag: "Phone numbers", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
 		summary: "Import numbers of the Twilio account", description: "All of them or none. One that the organization has already is marked as imported, and given to the agent unless another one has it.\n\n" + toldNote,
-		body: a.importBody(), example: map[string]any{"numbers": []string{"+14155550123"}, "agentId": exampleID}, refusals: []int{404, 409, 503}}, a.importNumbers)
+		body: a.importBody(), example: map[string]any{"numbers": []string{"+14155550123"}, "agentId": exampleID}, refusals: []int{409, 503}}, a.importNumbers)
 	read(a, operation{method: http.MethodGet, path: one, id: "getPhoneNumber", etag: true, tag: "Phone numbers", scope: parley.ScopeAgentsRead,
 		summary: "Get a phone number", refusals: []int{404}}, a.getNumber)
 	write(a, operation{method: http.MethodPatch, path: one, id: "updatePhoneNumber", etag: true, conditional: true, tag: "Phone numbers", scope: parley.ScopeAgentsWrite,
@@ -63,6 +66,24 @@ func (a *API) numberOperations() {
 		body: a.numberBody(false), example: map[string]any{"agentId": exampleID}, refusals: []int{404, 409}}, a.updateNumber)
 	write(a, operation{method: http.MethodDelete, path: one, id: "deletePhoneNumber", conditional: true, tag: "Phone numbers", scope: parley.ScopeAgentsWrite,
 		summary: "Delete a phone number", description: "This server forgets it; it stays in the Twilio account, without our addresses.", refusals: []int{404, 409}}, a.deleteNumber)
+	a.notIDs(path, map[string]string{"available": "GET, HEAD", "import": "POST"})
+}
+
+// notIDs makes the fixed words below phone-numbers refuse what can be asked of a number, as other addresses do: they
+// are no ids of numbers.
+func (a *API) notIDs(path string, words map[string]string) {
+	for word, allow := range words {
+		for _, method := range []string{http.MethodGet, http.MethodPatch, http.MethodDelete} {
+			if strings.Contains(allow, method) {
+				continue
+			}
+			a.mux.HandleFunc(method+" "+path+"/"+word, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Allow", allow)
+				err := parley.Errorf(parley.CodeInvalid, "%s is not allowed here. Use %s.", r.Method, strings.ReplaceAll(allow, ", ", " or "))
+				respond.Error(w, r, a.opt.Logger, respond.WithStatus(err, http.StatusMethodNotAllowed))
+			})
+		}
+	}
 }
 
 const toldNote = "When an agent gets or loses a number, its voice URL, fallback URL and status callback are set or cleared at Twilio after the change. What could not be done is in `warnings` and in the number's `setup`; the change itself stands."
@@ -90,11 +111,14 @@ func (a *API) addNumber(ctx context.Context, orgID string, in *jsonBody) (effect
 	if err != nil {
 		return nil, err
 	}
-	n, err := parley.NewPhoneNumber(orgID, fields, a.instant(), a.numberProblem(ctx, orgID))
+	n, err := parley.NewPhoneNumber(orgID, fields, a.instant(), a.numberProblem(ctx, &a.opt.Store.Reader, orgID))
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[PhoneNumber], error) {
+		if err := voiceAgent(ctx, tx, orgID, n.AgentID); err != nil {
+			return refuse[PhoneNumber](err)
+		}
 		if err := tx.AddNumber(ctx, orgID, n); err != nil {
 			return refuse[PhoneNumber](err)
 		}
@@ -110,6 +134,21 @@ func (a *API) addNumber(ctx context.Context, orgID string, in *jsonBody) (effect
 		}
 		return r, err
 	}, nil
+}
+
+// voiceAgent refuses an agent that cannot answer phones; "" is none.
+func voiceAgent(ctx context.Context, tx *store.Tx, orgID, agentID string) error {
+	if agentID == "" {
+		return nil
+	}
+	agent, err := tx.FindAgent(ctx, orgID, agentID)
+	switch {
+	case parley.IsNotFound(err):
+		return parley.Invalid([]parley.FieldError{{Field: "agentId", Message: "is not an agent of this organization. GET /api/v1/agents?type=voice lists those that can have it."}})
+	case err == nil && agent.Type != parley.AgentVoice:
+		return parley.Invalid([]parley.FieldError{{Field: "agentId", Message: "is a chat agent. Only voice agents answer phones."}})
+	}
+	return err
 }
 
 // notNeeded notes of a number without an agent that the carrier need not be told.
@@ -133,6 +172,9 @@ func (a *API) updateNumber(_ context.Context, orgID string, in *numberUpdate) (e
 		return nil, err
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[UpdatedPhoneNumber], error) {
+		if err := voiceAgent(ctx, tx, orgID, wanted.AgentID); err != nil {
+			return refuse[UpdatedPhoneNumber](err)
+		}
 		before, err := tx.HoldNumber(ctx, orgID, in.PhoneNumberID, wanted.AgentID)
 		if err != nil {
 			return refuse[UpdatedPhoneNumber](err)
@@ -203,7 +245,7 @@ func (a *API) renewSetup(ctx context.Context, n parley.PhoneNumber, view *PhoneN
 }
 
 // numberProblem judges numbers with what the organization has as a hint.
-func (a *API) numberProblem(ctx context.Context, orgID string) func(string) string {
+func (a *API) numberProblem(ctx context.Context, r *store.Reader, orgID string) func(string) string {
 	var known []string
 	return func(text string) string {
 		if parley.IsE164(text) {
@@ -211,16 +253,39 @@ func (a *API) numberProblem(ctx context.Context, orgID string) func(string) stri
 		}
 		if known == nil {
 			known = []string{}
-			list, _, err := a.opt.Store.ListNumbers(ctx, orgID, parley.NumberFilter{Limit: 50})
+			list, _, err := r.ListNumbers(ctx, orgID, parley.NumberFilter{Limit: 50})
 			for _, n := range list {
 				known = append(known, n.Number)
 			}
 			if err != nil {
-				a.opt.Logger.WarnContext(ctx, "no hint for a phone number", "error", err)
+				a.opt.Logger.WarnContext(ctx, "no hint for a phone number", slog.Any("error", err))
 			}
 		}
 		return number.Problem(text, known)
 	}
+}
+
+// hinted adds to the error of an agent's request how its phone numbers should be written.
+func (a *API) hinted(ctx context.Context, r *store.Reader, orgID string, in *parley.Input, err error) error {
+	const list = "phoneNumbers["
+	wrong, ok := errors.AsType[*parley.Error](err)
+	if !ok || !slices.ContainsFunc(wrong.Details, func(d parley.FieldError) bool { return strings.HasPrefix(d.Field, list) }) {
+		return err
+	}
+	again := in.Again()
+	again.List("phoneNumbers", new([]string), parley.MaxAgentNumbers, a.numberProblem(ctx, r, orgID))
+	better, ok := errors.AsType[*parley.Error](again.Done())
+	if !ok {
+		return err
+	}
+	details := slices.Clone(wrong.Details)
+	for i, d := range details {
+		j := slices.IndexFunc(better.Details, func(b parley.FieldError) bool { return b.Field == d.Field })
+		if j >= 0 && strings.HasPrefix(d.Field, list) {
+			details[i] = better.Details[j]
+		}
+	}
+	return parley.Invalid(details)
 }
 
 // doubts warns of numbers that no phone is likely to have.

@@ -211,9 +211,8 @@ func TestReleaseLeavesForeignAddresses(t *testing.T) {
 		t.Errorf("taken over: %s", made.body)
 	}
 	pointsHere(t, rest, number, true)
-	free := h.createAgent(t, "", `{"name":"B","type":"voice"}`)
-	rest2 := phone.Number{PhoneNumber: "+14155550124", VoiceURL: "https://other.example/voice", StatusCallback: "https://parley.example/twilio/status"}
-	rest.AddNumber(rest2)
+	mixed := phone.Number{PhoneNumber: "+14155550124", VoiceURL: "https://other.example/voice", StatusCallback: "https://parley.example/twilio/status"}
+	rest.AddNumber(mixed)
 	other := h.do(t, request{method: "POST", path: numbersPath, body: `{"number":"+14155550124"}`})
 	if h.do(t, request{method: "DELETE", path: numbersPath + "/" + other.text("data.id")}).status != 200 {
 		t.Error("not deleted")
@@ -221,7 +220,6 @@ func TestReleaseLeavesForeignAddresses(t *testing.T) {
 	if n, _ := rest.Number("+14155550124"); n.VoiceURL != "https://other.example/voice" || n.StatusCallback != "" {
 		t.Errorf("after the release: %+v", n)
 	}
-	_ = free
 }
 
 // TestAvailableAndImport: what the account has, page by page, and picking from it.
@@ -257,7 +255,7 @@ func TestAvailableAndImport(t *testing.T) {
 			`{"numbers":[]}`: "400 numbers",
 			`{}`:             "400 numbers",
 			`{"numbers":["0401234567"],"agentId":"x"}`:                              "400 numbers[0] agentId",
-			`{"numbers":["+14155550002"],"agentId":"` + parley.NewID() + `"}`:       "404",
+			`{"numbers":["+14155550002"],"agentId":"` + parley.NewID() + `"}`:       "400 agentId",
 			`{"numbers":["+14155550002","+14155550001"],"agentId":"` + agent + `"}`: "409",
 		} {
 			a := imports(body, "")
@@ -309,16 +307,27 @@ func TestNumberRefusals(t *testing.T) {
 		{"POST", "", `{"number":"+358 40 1234568"}`, "400 number", "Write +358401234568."},
 		{"POST", "", `{"number":5,"label":5,"agentId":5,"x":1}`, "400 number label agentId x", ""},
 		{"POST", "", `{"number":"+358401234568","agentId":"` + chat + `"}`, "400 agentId", "Only voice agents"},
-		{"POST", "", `{"number":"+358401234568","agentId":"` + parley.NewID() + `"}`, "404", "Agent not found"},
+		{"POST", "", `{"number":"+358401234568","agentId":"` + parley.NewID() + `"}`, "400 agentId", "is not an agent of this organization"},
 		{"POST", "", `{"number":"+358401234567"}`, "409", "already in use"},
 		{"PATCH", "/" + first.text("data.id"), `{"number":"+358401234568"}`, "400 number", "is fixed"},
 		{"PATCH", "/" + first.text("data.id"), `{"agentId":"` + h.createAgent(t, "", `{"name":"W","type":"voice"}`) + `"}`, "409", "Release it from its agent first"},
 		{"PATCH", "/" + parley.NewID(), `{}`, "404", "Phone number not found"},
 		{"DELETE", "/x", ``, "404", "Phone number not found"},
+		{"DELETE", "/available", ``, "405", "Use GET or HEAD."},
+		{"GET", "/import", ``, "405", "Use POST."},
+		{"PUT", "/import", ``, "405", "is not allowed here"},
 	} {
 		a := h.do(t, request{method: c.method, path: numbersPath + c.path, body: c.body})
 		if got := strings.TrimSpace(fmt.Sprint(a.status, " ", strings.Join(a.fields(), " "))); got != c.want || !strings.Contains(string(a.body), c.words) {
 			t.Errorf("%s %s: %s, want %s: %s", c.method, c.body, got, c.want, a.body)
+		}
+	}
+	for _, r := range []request{
+		{method: "POST", path: "/api/v1/agents", body: `{"name":" ","type":"voice","phoneNumbers":["+358401234568","040 1234568"]}`},
+		{method: "PATCH", path: "/api/v1/agents/" + voice, body: `{"name":" ","phoneNumbers":["+358401234568","040 1234568"]}`},
+	} {
+		if a := h.do(t, r); a.status != 400 || fmt.Sprint(a.fields()) != "[name phoneNumbers[1]]" || !strings.Contains(string(a.body), "write +358401234568 for Finland.") {
+			t.Errorf("%s: %d %s", r.method, a.status, a.body)
 		}
 	}
 	odd := h.do(t, request{method: "POST", path: numbersPath, body: `{"number":"+1234567890"}`})

@@ -6,12 +6,14 @@
 package number
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 
 	"parley"
@@ -27,6 +29,7 @@ type Options struct {
 	PublicURL  string                                                        // origin that Twilio reaches, without a trailing slash
 	APIURL     string                                                        // origin of Twilio's REST API
 	DefaultOrg string                                                        // the operator's own: the server's account is its account
+	Patience   time.Duration                                                 // with Twilio, for all numbers of one change; 0 = 10 s
 	Logger     *slog.Logger
 }
 
@@ -38,6 +41,7 @@ func New(opt Options) *Service {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	opt.Patience = cmp.Or(opt.Patience, 10*time.Second)
 	return &Service{opt: opt}
 }
 

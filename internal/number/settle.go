@@ -19,9 +19,9 @@ import (
 
 // Bounds of telling the carrier about the numbers of one change.
 const (
-	settleTime   = 10 * time.Second // for all of them; then the rest has failed
 	settleAtOnce = 4
-	settleRounds = 5 // of one number that is changed meanwhile
+	settleRounds = 5                // of one number that is changed meanwhile
+	noteTime     = 10 * time.Second // for the database to keep an outcome, also when the carrier took all the time
 )
 
 // Settle tells the carrier what this server now does with numbers (E.164) that an organization changed: those with an
@@ -32,7 +32,7 @@ func (s *Service) Settle(ctx context.Context, orgID string, numbers []string) (w
 	if len(numbers) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.Patience)
 	defer cancel()
 	said := make([]string, len(numbers))
 	places := make(chan struct{}, settleAtOnce)
@@ -107,7 +107,7 @@ func (s *Service) settle(ctx context.Context, orgID, e164 string) (warning strin
 
 // note keeps the outcome with the number, and reports whether that is still as it was read.
 func (s *Service) note(ctx context.Context, orgID string, n parley.PhoneNumber, done outcome) (settled bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime) // also when the carrier took all the time
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
 	if n.OrgID != orgID { // it was deleted, or is another organization's by now
 		now, err := s.opt.Store.FindPhoneNumber(ctx, n.Number)
