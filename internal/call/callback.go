@@ -21,13 +21,18 @@ func (s *Service) BySID(ctx context.Context, callSID string) (parley.Call, error
 type Next struct {
 	Intent         parley.CallIntent // IntentNone: attach a new stream with Ticket
 	Ticket         Ticket
-	FallbackNumber string // dialed after a notice, "" = hang up
+	FallbackNumber string        // dialed after a notice, "" = hang up
+	Errand         parley.Errand // of IntentTransfer and IntentKeys; the latter has a Ticket too
+	WhisperToken   string        // of a transfer with a summary
 }
 
 // Resume decides what the carrier does next with a call whose stream was closed: what was committed before the
 // close, or a new stream to the same conversation. A signed request with CallStatus in-progress proves that
 // the call lives.
 func (s *Service) Resume(ctx context.Context, c parley.Call) (Next, error) {
+	if next, done, err := s.errand(ctx, &c); done {
+		return next, err
+	}
 	fallback := s.fallbackNumber(ctx, c)
 	if c.Intent != parley.IntentNone {
 		return Next{Intent: c.Intent, FallbackNumber: fallback}, nil
@@ -108,6 +113,9 @@ var finalStatus = map[string]string{
 // process sees its own stream's end.
 func (s *Service) Status(ctx context.Context, c parley.Call, status string) error {
 	reason, final := finalStatus[status]
+	if c.State == parley.CallTransferring {
+		reason = transferEnd(c)
+	}
 	if !final || c.State == parley.CallEnded || s.held.end(c.ID) {
 		return nil
 	}
@@ -142,6 +150,9 @@ func (s *Service) close(ctx context.Context, c parley.Call, reason string) error
 	}
 	w := s.log.Open(c.OrgID, c.ID, epoch, last)
 	defer w.Close()
+	if c.State == parley.CallTransferring {
+		w.Fact(parley.EventTransferEnded, parley.TransferEndedData{Target: c.Errand.Target, Connected: reason == parley.EndTransferred})
+	}
 	if err := s.finish(ctx, w, c, reason); err != nil && !errors.Is(err, store.ErrFenced) {
 		return err
 	}
@@ -165,6 +176,7 @@ func (s *Service) Run(ctx context.Context) {
 func (s *Service) reconcile(ctx context.Context, now time.Time) {
 	s.rebook(ctx)
 	s.expire(ctx, parley.CallRinging, now.Add(-ringingLife), parley.EndNotAnswered)
+	s.expireTransfers(ctx, now)
 	s.expire(ctx, parley.CallDetached, now.Add(-detachedLife), parley.EndCarrierLost)
 }
 

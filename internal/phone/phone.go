@@ -149,7 +149,7 @@ func (h *Handler) connect(w http.ResponseWriter, t call.Ticket) {
 // notice answers with words and what follows them.
 func (h *Handler) notice(w http.ResponseWriter, text, fallbackNumber string) {
 	if parley.IsE164(fallbackNumber) {
-		h.twiml(w, twilio.Say{Text: text}, twilio.Dial{Number: fallbackNumber})
+		h.twiml(w, twilio.Say{Text: text}, twilio.Dial{Number: twilio.Number{Number: fallbackNumber}})
 		return
 	}
 	h.twiml(w, twilio.Say{Text: text}, twilio.Hangup{})
