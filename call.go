@@ -4,10 +4,15 @@ import "time"
 
 // CallState is the state of a call row; internal/call owns the transitions:
 //
-//	ringing → live ⇄ detached → transferring → ended
-//	   │        ↑        └──────────────│──────→ ended
-//	   │        └───────────────────────┘ (nobody answered)
-//	   └───────────────────────────────────────→ ended
+//	ringing ──→ live ⇄ detached ──→ ended
+//	   │         └───────────────────↑ │
+//	   └─────────────────────────────↑ └→ detached (the carrier says that the call goes on)
+//
+// A detached call that was left for a transfer becomes transferring, and from there ended, or detached again when the
+// target does not take it.
+//
+// A stream that attaches makes a call live, wherever it was but ended. A live call whose stream or process is lost
+// becomes detached. A call that we decided to end (an intent) is never reopened.
 type CallState string
 
 // The call states.
@@ -79,10 +84,16 @@ type Call struct {
 	EndReason  string // decided together with Intent, or at the end
 	Resumes    int    // how many times the stream was attached again after a loss
 	Returns    int    // how many times it was attached again because we had closed it for an errand
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
-	Simulated  bool // the carrier is a simulated phone
-	Test       bool
+	// RecentResumes are the times of the newest resumes that were answered with a new stream, oldest first.
+	RecentResumes []time.Time
+	EmptyStreams  int       // streams in a row that brought no media, or could not be opened
+	Rescues       int       // how often the carrier was asked about the call since its last stream
+	OverReason    string    // the carrier's final word, until the owner has ended the call
+	TokenUntil    time.Time // the unused stream token is valid so long; zero = there is none
+	CreatedAt     time.Time
+	UpdatedAt     time.Time // of the state; a detached call's minute counts from here
+	Simulated     bool      // the carrier is a simulated phone
+	Test          bool
 }
 
 // Continued reports whether the call had an earlier stream.

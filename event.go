@@ -27,32 +27,33 @@ func NewEvent(typ string, at time.Time, data any) Event {
 // The event types. Intents are committed before their effect, facts within 100 ms, telemetry may be
 // coalesced (docs/architecture.md, "The conversation is an event log").
 const (
-	EventConversationStarted = "conversation.started" // intent, ConversationStartedData
-	EventStreamStarted       = "stream.started"       // intent, StreamStartedData
-	EventStreamDetached      = "stream.detached"      // fact, StreamDetachedData
-	EventModelConnected      = "model.connected"      // fact, ModelConnectedData
-	EventSpeechStarted       = "speech.started"       // telemetry, SpeechData: the model's VAD heard the caller
-	EventSpeechStopped       = "speech.stopped"       // telemetry, SpeechData
-	EventTurnCommitted       = "turn.committed"       // fact, TurnCommittedData: holds the user message's place
-	EventMessageUser         = "message.user"         // fact, MessageUserData: words of the caller or visitor
-	EventMessageAssistant    = "message.assistant"    // fact, MessageAssistantData: words generated
-	EventMessageHeard        = "message.heard"        // fact, MessageHeardData: what of them was heard
-	EventPlayoutPosition     = "playout.position"     // fact once a second while speaking, PlayoutPositionData
-	EventInterruption        = "interruption"         // fact, InterruptionData
-	EventToolStarted         = "tool.started"         // intent, ToolStartedData
-	EventToolCompleted       = "tool.completed"       // fact, ToolCompletedData
-	EventUsage               = "usage"                // fact, UsageData
-	EventTurnLatency         = "turn.latency"         // fact, TurnLatencyData
-	EventDTMF                = "dtmf.received"        // fact, DTMFData
-	EventTransferRequested   = "transfer.requested"   // intent, TransferRequestedData: the caller is given to somebody else
-	EventTransferEnded       = "transfer.ended"       // fact, TransferEndedData
-	EventKeysSent            = "keys.sent"            // intent, KeysSentData: the agent presses keys
-	EventRunStarted          = "run.started"          // intent, RunData: a chat turn begins
-	EventRunCompleted        = "run.completed"        // fact, RunData: a chat turn ended
-	EventError               = "error"                // fact, ErrorData
-	EventGap                 = "log.gap"              // telemetry was dropped, GapData
-	EventEndRequested        = "end.requested"        // intent, EndData: we decided to end the call
-	EventConversationEnded   = "conversation.ended"   // intent, EndData
+	EventConversationStarted = "conversation.started"  // intent, ConversationStartedData
+	EventStreamStarted       = "stream.started"        // intent, StreamStartedData
+	EventStreamDetached      = "stream.detached"       // fact, StreamDetachedData
+	EventReopened            = "conversation.reopened" // intent, StreamDetachedData: an end that came too early is taken back
+	EventModelConnected      = "model.connected"       // fact, ModelConnectedData
+	EventSpeechStarted       = "speech.started"        // telemetry, SpeechData: the model's VAD heard the caller
+	EventSpeechStopped       = "speech.stopped"        // telemetry, SpeechData
+	EventTurnCommitted       = "turn.committed"        // fact, TurnCommittedData: holds the user message's place
+	EventMessageUser         = "message.user"          // fact, MessageUserData: words of the caller or visitor
+	EventMessageAssistant    = "message.assistant"     // fact, MessageAssistantData: words generated
+	EventMessageHeard        = "message.heard"         // fact, MessageHeardData: what of them was heard
+	EventPlayoutPosition     = "playout.position"      // fact once a second while speaking, PlayoutPositionData
+	EventInterruption        = "interruption"          // fact, InterruptionData
+	EventToolStarted         = "tool.started"          // intent, ToolStartedData
+	EventToolCompleted       = "tool.completed"        // fact, ToolCompletedData
+	EventUsage               = "usage"                 // fact, UsageData
+	EventTurnLatency         = "turn.latency"          // fact, TurnLatencyData
+	EventDTMF                = "dtmf.received"         // fact, DTMFData
+	EventTransferRequested   = "transfer.requested"    // intent, TransferRequestedData: the caller is given to somebody else
+	EventTransferEnded       = "transfer.ended"        // fact, TransferEndedData
+	EventKeysSent            = "keys.sent"             // intent, KeysSentData: the agent presses keys
+	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
+	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
+	EventError               = "error"                 // fact, ErrorData
+	EventGap                 = "log.gap"               // telemetry was dropped, GapData
+	EventEndRequested        = "end.requested"         // intent, EndData: we decided to end the call
+	EventConversationEnded   = "conversation.ended"    // intent, EndData; the last one counts, unless it was reopened
 )
 
 // ConversationStartedData opens every log.
@@ -74,7 +75,7 @@ type StreamStartedData struct {
 	Epoch     int64  `json:"epoch"`
 }
 
-// StreamDetachedData says that the media stream vanished without a stop.
+// StreamDetachedData says that the media stream is gone although the call goes on, or may go on.
 type StreamDetachedData struct {
 	Reason string `json:"reason"`
 }
@@ -126,10 +127,12 @@ type MessageHeardData struct {
 	Approximate bool   `json:"approximate"` // HeardText was mapped from HeardMs and cut back to a whole word
 }
 
-// PlayoutPositionData is the estimated playback position of the item being spoken.
+// PlayoutPositionData is the estimated playback position of the item being spoken. HeardText is what was heard of it:
+// the item's words may not be on record yet.
 type PlayoutPositionData struct {
-	ItemID  string `json:"itemId"`
-	HeardMs int64  `json:"heardMs"`
+	ItemID    string `json:"itemId"`
+	HeardMs   int64  `json:"heardMs"`
+	HeardText string `json:"heardText"`
 }
 
 // InterruptionData says that the caller cut the agent off.

@@ -54,7 +54,7 @@ type Record struct {
 // Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
 // the API, the command line, summaries and replay all use it. Unknown types are skipped.
 func Project(events []Event) Record {
-	p := projector{item: map[string]int{}, call: map[string]int{}}
+	p := projector{item: map[string]int{}, call: map[string]int{}, speaking: map[int]string{}}
 	for _, e := range events {
 		p.apply(e)
 	}
@@ -66,6 +66,29 @@ type projector struct {
 	item    map[string]int // item id → index into rec.Messages
 	call    map[string]int // tool call id → index into rec.ToolCalls
 	answers []int64
+	// speaking are the spoken answers whose end is not on record: index into rec.Messages → what was heard of them so
+	// far, to a second.
+	speaking map[int]string
+}
+
+// spoken notes how far an answer was heard that is still being spoken.
+func (p *projector) spoken(id, heard string) {
+	if i := p.item[id]; p.rec.Messages[i].HeardText == nil {
+		p.speaking[i] = heard
+	}
+}
+
+// fallSilent: the stream is gone, and with it whatever was being spoken. Its process may have died without a word, so
+// the last position is what was heard.
+func (p *projector) fallSilent() {
+	for i, heard := range p.speaking {
+		m := &p.rec.Messages[i]
+		m.Interrupted, m.HeardText = true, &heard
+		if m.Text == "" {
+			m.Text = heard
+		}
+	}
+	clear(p.speaking)
 }
 
 // message returns the message of an item and makes its place at the first mention, so that a transcript
@@ -92,10 +115,20 @@ func (p *projector) apply(e Event) {
 		m := p.message(d.ItemID, "assistant", e.At)
 		m.Text = d.Text
 		m.Interrupted = m.Interrupted || !d.Complete
+		if _, known := p.speaking[p.item[d.ItemID]]; d.AudioMs > 0 && !known {
+			p.spoken(d.ItemID, "")
+		}
+	case EventPlayoutPosition:
+		d := decode[PlayoutPositionData](e)
+		p.message(d.ItemID, "assistant", e.At)
+		p.spoken(d.ItemID, d.HeardText)
 	case EventMessageHeard:
 		d := decode[MessageHeardData](e)
 		m := p.message(d.ItemID, "assistant", e.At)
 		m.Interrupted, m.HeardText = d.Interrupted, &d.HeardText
+		delete(p.speaking, p.item[d.ItemID])
+	case EventStreamStarted, EventStreamDetached, EventReopened, EventConversationEnded:
+		p.fallSilent()
 	case EventToolStarted:
 		d := decode[ToolStartedData](e)
 		p.call[d.CallID] = len(p.rec.ToolCalls)
@@ -120,6 +153,11 @@ func (p *projector) apply(e Event) {
 }
 
 func (p *projector) finish() Record {
+	for i, heard := range p.speaking {
+		if m := &p.rec.Messages[i]; m.Text == "" {
+			m.Text = heard // its words come with its end
+		}
+	}
 	slices.Sort(p.answers)
 	if n := len(p.answers); n > 0 {
 		p.rec.Latency = Latency{Turns: n, P50Ms: p.answers[(n-1)/2], P95Ms: p.answers[(n-1)*95/100], MaxMs: p.answers[n-1]}

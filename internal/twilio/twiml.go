@@ -37,8 +37,15 @@ type Redirect struct {
 
 // Say speaks a text with the carrier's own voice: it needs no model.
 type Say struct {
-	XMLName xml.Name `xml:"Say"`
-	Text    string   `xml:",chardata"`
+	XMLName  xml.Name `xml:"Say"`
+	Language string   `xml:"language,attr,omitempty"` // BCP 47, "" = en-US
+	Text     string   `xml:",chardata"`
+}
+
+// Pause waits in silence.
+type Pause struct {
+	XMLName xml.Name `xml:"Pause"`
+	Seconds int      `xml:"length,attr"`
 }
 
 // Play presses keys: 0-9, * and #, and w for a pause of half a second. The call hears them as tones.
@@ -91,6 +98,7 @@ func (Connect) verb()  {}
 func (Redirect) verb() {}
 func (Say) verb()      {}
 func (Play) verb()     {}
+func (Pause) verb()    {}
 func (Dial) verb()     {}
 func (Gather) verb()   {}
 func (Hangup) verb()   {}

@@ -270,7 +270,7 @@ func (m *modelSim) Wait()                         {}
 func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
 	return m.note("configure"), nil
 }
-func (m *modelSim) AddMessage(h leg.HistoryItem) error {
+func (m *modelSim) AddItem(h leg.HistoryItem) error {
 	m.note("history %s %s", h.Role, h.Text)
 	return nil
 }

@@ -50,7 +50,7 @@ func (s *Session) onReady(now time.Time) {
 	}
 	s.rec.Fact(parley.EventModelConnected, connected)
 	for _, m := range s.cfg.History {
-		s.modelSent(s.model.AddMessage(m))
+		s.modelSent(s.model.AddItem(m))
 	}
 	if len(s.held) > 0 {
 		s.append(s.held)

@@ -59,7 +59,8 @@ func (s *Session) reportPosition(now time.Time) {
 	heard := s.ledger.heard(now)
 	for _, p := range s.ledger.items {
 		if n := p.heardBytes(heard); n > 0 && n < p.received {
-			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs})
+			text, _ := p.heardText(n)
+			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs, HeardText: text})
 			return
 		}
 	}

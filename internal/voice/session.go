@@ -30,7 +30,7 @@ type Model interface {
 	Events() <-chan leg.ModelEvent
 	Err() error
 	Configure(cfg leg.SessionConfig) (eventID string, err error)
-	AddMessage(m leg.HistoryItem) error
+	AddItem(h leg.HistoryItem) error
 	AppendAudio(ulaw []byte) error
 	CreateResponse(a leg.Ask) (eventID string, err error)
 	CancelResponse(responseID string) (eventID string, err error)
