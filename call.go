@@ -41,6 +41,9 @@ const (
 // is no loss of the stream.
 func (i CallIntent) Returns() bool { return i == IntentTransfer || i == IntentKeys }
 
+// Ends reports whether we decided to end the call.
+func (i CallIntent) Ends() bool { return i != IntentNone && !i.Returns() }
+
 // Errand is what the carrier does between two streams of a call, for IntentTransfer and IntentKeys. It is stored
 // as JSON beside the intent.
 type Errand struct {
@@ -49,7 +52,7 @@ type Errand struct {
 	Number     string       `json:"number,omitempty"`     // its number, E.164
 	Mode       TransferMode `json:"mode,omitempty"`
 	Summary    string       `json:"summary,omitempty"`   // what the target is told before the caller is connected; "" = a cold transfer
-	TokenHash  []byte       `json:"tokenHash,omitempty"` // SHA-256 of the token in the summary's URL
+	TokenHash  string       `json:"tokenHash,omitempty"` // SHA-256 (hex) of the token in the summary's URL
 	LegSID     string       `json:"legSid,omitempty"`    // the target's call, which has used the token up
 	Digits     string       `json:"digits,omitempty"`    // keys to press, in Twilio's form: 0-9 * # w
 	Stage      ErrandStage  `json:"stage,omitempty"`

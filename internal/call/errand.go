@@ -2,9 +2,10 @@ package call
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -16,75 +17,83 @@ import (
 // every call after four hours.
 const transferLife = 4*time.Hour + 10*time.Minute
 
-// Leave commits that the stream will be closed for an errand, before it is: the carrier's next request is answered by
+// Depart commits that the stream will be closed for an errand, before it is: the carrier's next request is answered by
 // it. Afterwards this process does not hold the call any more; when the errand could not be committed, the call is
 // detached as if the stream had been lost, and resumes without it.
-func (s *Service) Leave(ctx context.Context, a *Attachment, intent parley.CallIntent, e parley.Errand) error {
-	a.Call.State, a.Call.UpdatedAt = parley.CallDetached, time.Now().UTC()
-	c := a.Call
-	c.Intent, c.Errand = intent, e
+func (s *Service) Depart(ctx context.Context, a *Attachment, intent parley.CallIntent, e parley.Errand) error {
 	typ, data := parley.EventKeysSent, any(parley.KeysSentData{Digits: e.Digits})
 	if intent == parley.IntentTransfer {
 		typ, data = parley.EventTransferRequested, parley.TransferRequestedData{Target: e.Target, Number: e.Number, Mode: e.Mode, Summary: e.Summary}
 	}
-	err := a.Writer.Intent(ctx, typ, data, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, c.OrgID, c) })
+	err := a.Writer.Intent(ctx, typ, data, func(ctx context.Context, tx *store.Tx) error {
+		c, err := tx.FindCall(ctx, a.Call.OrgID, a.Call.ID)
+		if err != nil {
+			return err
+		}
+		c.State, c.Owner, c.UpdatedAt, c.Intent, c.Errand = parley.CallDetached, "", time.Now().UTC(), intent, e
+		if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
+			return err
+		}
+		return countStream(ctx, tx, a, c)
+	})
 	s.release(a, err)
 	if err != nil {
 		return fmt.Errorf("record errand: %w", err)
 	}
-	return nil
+	return s.moveOn(ctx, a, intent)
 }
 
 // errand decides what the carrier does next with a call that left its stream for an errand. Not done: the call resumes
 // as after a loss.
-func (s *Service) errand(ctx context.Context, c *parley.Call) (next Next, done bool, err error) {
-	e := &c.Errand
+func (s *Service) errand(ctx context.Context, c parley.Call) (next Next, done bool, err error) {
 	switch {
 	case !c.Intent.Returns():
 		return Next{}, false, nil
 	case c.EndReason == parley.EndTransferred:
 		return Next{Intent: parley.IntentHangup}, true, nil
 	case c.State == parley.CallEnded:
-	case e.Stage == parley.ErrandDecided:
-		next, err = s.start(ctx, *c)
-		return next, true, err
+		return Next{}, false, nil
+	case c.Errand.Stage == parley.ErrandDecided:
+		next, err = s.start(ctx, c)
+		return next, err == nil, err
 	case c.State == parley.CallTransferring: // the end of the Dial was not told, or could not be
-		next, err = s.Dialed(ctx, *c, Dialed{Status: unknownStatus})
-		return next, true, err
-	default: // the stream that follows did not come about
-		if err := s.change(ctx, c, func(now *parley.Call) { now.Resumes++ }); err != nil {
-			return Next{}, true, err
-		}
+		next, err = s.Dialed(ctx, c, Dialed{Status: unknownStatus})
+		return next, err == nil, err
 	}
-	c.Intent = parley.IntentNone
-	return Next{}, false, nil
+	return Next{}, false, nil // the stream that follows the errand did not come about
 }
 
 // start gives the carrier its errand. Only the first request gets it: a repetition must not press the keys, or ring
 // somebody, twice.
-func (s *Service) start(ctx context.Context, c parley.Call) (Next, error) {
-	token, hash := "", []byte(nil)
-	if c.Intent == parley.IntentTransfer && c.Errand.Mode != parley.TransferCold {
-		token, hash = newToken()
-	}
-	err := s.change(ctx, &c, func(now *parley.Call) {
-		now.Errand.Stage, now.Errand.TokenHash = parley.ErrandStarted, hash
+func (s *Service) start(ctx context.Context, c parley.Call) (next Next, err error) {
+	err = s.change(ctx, c, func(tx *store.Tx, now *parley.Call) (err error) {
+		next = Next{Intent: now.Intent}
+		now.Errand.Stage = parley.ErrandStarted
 		if now.Intent == parley.IntentTransfer {
 			now.State = parley.CallTransferring
 		}
+		if now.Intent == parley.IntentTransfer && now.Errand.Mode != parley.TransferCold {
+			next.WhisperToken = rand.Text()
+			now.Errand.TokenHash = hex.EncodeToString(HashToken(next.WhisperToken))
+		}
+		next.Errand = now.Errand
+		if now.Intent == parley.IntentKeys {
+			next.Ticket, err = s.mint(ctx, tx, *now, now.UpdatedAt)
+		}
+		return err
 	})
 	if err != nil {
 		return Next{}, fmt.Errorf("start errand: %w", err)
 	}
-	next := Next{Intent: c.Intent, Errand: c.Errand, WhisperToken: token}
-	if c.Intent == parley.IntentKeys {
-		next.Ticket, err = s.ticket(ctx, c)
+	if next.Intent == parley.IntentKeys {
+		next.Ticket, err = s.asked(ctx, c, next.Ticket)
 	}
 	return next, err
 }
 
-// change updates a call that no session holds, in one transaction, and leaves the result in c.
-func (s *Service) change(ctx context.Context, c *parley.Call, f func(*parley.Call)) error {
+// change updates a call on an errand, which no session holds, in one transaction. It is a conflict if the call has gone
+// on since c was read.
+func (s *Service) change(ctx context.Context, c parley.Call, f func(*store.Tx, *parley.Call) error) error {
 	return s.st.Write(ctx, func(tx *store.Tx) error {
 		now, err := tx.FindCall(ctx, c.OrgID, c.ID)
 		if err != nil {
@@ -93,9 +102,10 @@ func (s *Service) change(ctx context.Context, c *parley.Call, f func(*parley.Cal
 		if now.State == parley.CallEnded || now.Intent != c.Intent || now.StreamSID != c.StreamSID {
 			return parley.Errorf(parley.CodeConflict, "The call has gone on meanwhile")
 		}
-		f(&now)
 		now.UpdatedAt = time.Now().UTC()
-		*c = now
+		if err := f(tx, &now); err != nil {
+			return err
+		}
 		return tx.UpdateCall(ctx, c.OrgID, now)
 	})
 }
@@ -123,20 +133,19 @@ func (s *Service) Dialed(ctx context.Context, c parley.Call, d Dialed) (Next, er
 	case d.Over:
 		return hangup, s.close(ctx, c, parley.EndCallerHangup)
 	}
-	failure := failureOf(c.Errand, d)
-	err := s.change(ctx, &c, func(now *parley.Call) {
-		if now.Errand.Stage == parley.ErrandFailed { // asked again
-			now.Resumes++
-		}
-		now.State, now.Errand.Stage, now.Errand.Failure = parley.CallDetached, parley.ErrandFailed, failure
+	if c.Errand.Stage == parley.ErrandFailed { // asked again
+		return s.Resume(ctx, c)
+	}
+	var ticket Ticket
+	err := s.change(ctx, c, func(tx *store.Tx, now *parley.Call) (err error) {
+		now.State, now.Errand.Stage, now.Errand.Failure = parley.CallDetached, parley.ErrandFailed, failureOf(now.Errand, d)
+		ticket, err = s.mint(ctx, tx, *now, now.UpdatedAt)
+		return err
 	})
 	if err != nil {
 		return Next{}, fmt.Errorf("record failed transfer: %w", err)
 	}
-	if c.Resumes >= maxResumes {
-		return Next{Intent: parley.IntentNotice, FallbackNumber: s.fallbackNumber(ctx, c)}, nil
-	}
-	ticket, err := s.ticket(ctx, c)
+	ticket, err = s.asked(ctx, c, ticket)
 	return Next{Ticket: ticket}, err
 }
 
@@ -161,8 +170,6 @@ func reached(e parley.Errand) bool {
 
 func failureOf(e parley.Errand, d Dialed) string {
 	switch {
-	case e.Stage == parley.ErrandFailed:
-		return e.Failure
 	case e.Stage == parley.ErrandAnswered && e.Mode != parley.TransferCold:
 		return "declined"
 	case slices.Contains([]string{"busy", "no-answer", "failed", "canceled"}, d.Status):
@@ -184,10 +191,11 @@ func (s *Service) Answered(ctx context.Context, c parley.Call) error {
 	if c.Intent != parley.IntentTransfer || c.Errand.Stage != parley.ErrandStarted {
 		return nil
 	}
-	err := s.change(ctx, &c, func(now *parley.Call) {
+	err := s.change(ctx, c, func(_ *store.Tx, now *parley.Call) error {
 		if now.Errand.Stage == parley.ErrandStarted {
 			now.Errand.Stage = parley.ErrandAnswered
 		}
+		return nil
 	})
 	if parley.IsConflict(err) {
 		return nil
@@ -202,12 +210,11 @@ func (s *Service) Whisper(ctx context.Context, c parley.Call, token, legSID stri
 	if c.Intent != parley.IntentTransfer || c.State != parley.CallTransferring || token == "" || legSID == "" {
 		return parley.Errand{}, refused
 	}
-	wrong := false
-	err := s.change(ctx, &c, func(now *parley.Call) {
-		e := &now.Errand
-		if subtle.ConstantTimeCompare(e.TokenHash, HashToken(token)) != 1 || e.LegSID != "" && e.LegSID != legSID {
-			wrong = true
-			return
+	var e parley.Errand
+	err := s.change(ctx, c, func(_ *store.Tx, now *parley.Call) error {
+		e = now.Errand
+		if e.TokenHash == "" || subtle.ConstantTimeCompare([]byte(e.TokenHash), []byte(hex.EncodeToString(HashToken(token)))) != 1 || e.LegSID != "" && e.LegSID != legSID {
+			return refused
 		}
 		e.LegSID = legSID
 		switch {
@@ -216,22 +223,14 @@ func (s *Service) Whisper(ctx context.Context, c parley.Call, token, legSID stri
 		case e.Stage == parley.ErrandStarted:
 			e.Stage = parley.ErrandAnswered
 		}
+		now.Errand = e
+		return nil
 	})
-	if wrong || parley.IsConflict(err) {
-		return parley.Errand{}, refused
+	if parley.IsConflict(err) {
+		err = refused
 	}
-	return c.Errand, err
-}
-
-// expireTransfers ends the calls whose transfer ended without a word.
-func (s *Service) expireTransfers(ctx context.Context, now time.Time) {
-	calls, err := s.st.ListStaleCalls(ctx, parley.CallTransferring, now.Add(-transferLife), 100)
-	if err != nil && ctx.Err() == nil {
-		s.opt.Logger.Error("list stale transfers", slog.Any("error", err))
+	if err != nil {
+		return parley.Errand{}, err
 	}
-	for _, c := range calls {
-		if err := s.close(ctx, c, transferEnd(c)); err != nil {
-			s.opt.Logger.Error("end stale transfer", slog.String("call_id", c.ID), slog.Any("error", err))
-		}
-	}
+	return e, nil
 }

@@ -21,7 +21,7 @@ func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next
 	e := next.Errand
 	if !parley.IsE164(e.Number) { // a target's number was checked when it was set
 		h.opt.Logger.Error("transfer without a number", slog.String("call_id", c.ID))
-		h.notice(w, noticeUnavailable, "")
+		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
 		return
 	}
 	number := twilio.Number{Number: e.Number, StatusCallback: h.legURL("leg", c, ""), StatusCallbackEvent: "answered"}
@@ -29,7 +29,7 @@ func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next
 		number.URL = h.legURL("whisper", c, next.WhisperToken)
 	}
 	h.twiml(w, twilio.Dial{
-		Action: h.opt.PublicURL + "/twilio/dialed", Timeout: transferRing, CallerID: callerID(c),
+		Action: h.opt.PublicURL + "/twilio/dialed" + call.Retries, Timeout: transferRing, CallerID: callerID(c),
 		AnswerOnBridge: true, Number: number,
 	})
 }
@@ -53,31 +53,23 @@ func callerID(c *parley.Call) string {
 	return ""
 }
 
-// keys presses the keys of an errand and opens the next stream.
-func (h *Handler) keys(w http.ResponseWriter, next call.Next) {
-	h.connect(w, next.Ticket, twilio.Play{Digits: next.Errand.Digits})
-}
-
 // dialed says what follows the end of a transfer: POST /twilio/dialed.
 func (h *Handler) dialed(w http.ResponseWriter, r *http.Request) {
-	c, status := h.callback(w, r)
+	c, form := h.callback(w, r, func(form url.Values) {
+		h.unknown(w, r, form, func() { h.twiml(w, twilio.Hangup{}) })
+	})
 	if c == nil {
 		return
 	}
 	next, err := h.opt.Calls.Dialed(r.Context(), *c, call.Dialed{
-		Status: r.PostForm.Get("DialCallStatus"), Bridged: r.PostForm.Get("DialBridged"), Over: status != "" && status != "in-progress",
+		Status: form.Get("DialCallStatus"), Bridged: form.Get("DialBridged"), Over: isOver(form),
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		h.opt.Logger.Error("end of a transfer not booked", slog.String("call_id", c.ID), slog.Any("error", err))
-		h.notice(w, noticeUnavailable, "")
-	case next.Intent == parley.IntentHangup:
-		h.twiml(w, twilio.Hangup{})
-	case next.Intent == parley.IntentNotice || h.draining.Load():
-		h.notice(w, noticeUnavailable, next.FallbackNumber)
-	default:
-		h.connect(w, next.Ticket)
+		h.notice(w, textUnavailable, "", "")
+		return
 	}
+	h.follow(w, c, next)
 }
 
 // parent finds the caller's call of a request about a dialed one, and checks the signature with its organization's token.

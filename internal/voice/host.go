@@ -37,12 +37,15 @@ type Host struct {
 	live atomic.Int64
 	seats
 
+	handOver chan struct{}
+	handOnce sync.Once
+
 	mu    sync.Mutex
 	stats Stats
 }
 
 // NewHost makes a host.
-func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
+func NewHost(opt HostOptions) *Host { return &Host{opt: opt, handOver: make(chan struct{})} }
 
 // Live is the number of sessions running now.
 func (h *Host) Live() int { return int(h.live.Load()) }
@@ -100,6 +103,10 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	return out
 }
 
+// HandOver makes every session, those to come included, let its call go at the end of a turn, for another process. It
+// may be called more than once.
+func (h *Host) HandOver() { h.handOnce.Do(func() { close(h.handOver) }) }
+
 // Close releases the sessions that wait for another stream of their call.
 func (h *Host) Close() { h.seats.close() }
 
@@ -117,7 +124,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment,
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
 		RunTool: h.opt.Tools.Run,
-		Over:    a.Over(), Taken: a.Taken(),
+		Over:    a.Over(), Taken: a.Taken(), HandOver: h.handOver,
 		Log: logger,
 	})
 }
@@ -148,8 +155,14 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 		h.opt.Calls.Abandon(a)
 	case out.Detached:
 		err = book(func(ctx context.Context) error {
-			return h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+			if out.HandOver {
+				return h.opt.Calls.HandOver(ctx, a)
+			}
+			return h.opt.Calls.Detach(ctx, a)
 		})
+	case out.Intent.Returns():
+		err = book(func(ctx context.Context) error { return h.opt.Calls.Depart(ctx, a, out.Intent, out.Errand) })
+		carrier.Close()
 	default:
 		if out.Intent != parley.IntentNone {
 			err = book(func(ctx context.Context) error { return h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent) })
