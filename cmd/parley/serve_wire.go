@@ -76,7 +76,7 @@ func (a *app) checkCapacity(context.Context) error {
 func (a *app) wireCalls(tools *tool.Runner) {
 	a.calls = call.New(a.store, a.log, a.ring, call.Options{
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
-		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill,
+		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill, Ended: a.tracedCalls(),
 	})
 	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger,
 		Bill: a.bill, Counts: a.counts, Capacity: a.capacity})
