@@ -43,6 +43,7 @@ func (c *VoiceConfig) take(in *Input) {
 		}
 	})
 	set(in, "fallbackNumber", &c.FallbackNumber, d.FallbackNumber, func(dst **string) { *dst = in.e164("fallbackNumber", *dst) })
+	set(in, "transferTargets", &c.TransferTargets, d.TransferTargets, func(dst *[]TransferTarget) { in.targets("transferTargets", dst) })
 }
 
 // take merges the members that were sent; null resets a key to its default.

@@ -54,6 +54,8 @@ type Conversation struct {
 const (
 	EndCallerHangup     = "caller_hangup"
 	EndAgentHangup      = "agent_hangup"
+	EndTransferred      = "transferred"    // a transfer target took the call
+	EndVoicemail        = "voicemail_left" // the agent spoke its message after the beep
 	EndSilenceTimeout   = "silence_timeout"
 	EndMaxDuration      = "max_duration"
 	EndMaxCost          = "max_cost"

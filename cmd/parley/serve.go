@@ -93,6 +93,7 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 		a.readPrices,
 		a.startTraces,
 		a.listen, // before anything is made: a taken port leaves nothing behind
+		a.listenDebug,
 		a.openData,
 		a.openRing,
 		a.setUp,

@@ -92,7 +92,7 @@ func (s *Service) Account(ctx context.Context, orgID string) (Account, error) {
 // rest returns the REST client of a call's account, or nil when there is none to call.
 func (s *Service) rest(ctx context.Context, c parley.Call) (*twilio.Client, error) {
 	a, err := s.Account(ctx, c.OrgID)
-	if err != nil || a.Simulated || c.Simulated {
+	if err != nil || a.Simulated || c.Simulated || c.FromBrowser() {
 		return nil, err
 	}
 	return &twilio.Client{BaseURL: s.opt.TwilioAPIURL, AccountSID: c.AccountSID, AuthToken: a.Token}, nil

@@ -90,7 +90,7 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 		return fmt.Errorf("find the call's agent: %w", err)
 	}
 	a.Agent = agent
-	if c.Resumes > 0 {
+	if c.Continued() {
 		events, err := s.st.ListEvents(ctx, c.OrgID, c.ID, 0, 0)
 		if err != nil {
 			return fmt.Errorf("read the call's history: %w", err)

@@ -3,6 +3,7 @@ package phone
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"parley"
 	"parley/internal/call"
@@ -26,6 +27,10 @@ func (h *Handler) voice(w http.ResponseWriter, r *http.Request) {
 	}
 	if form.Get("CallSid") == "" || form.Get("AccountSid") == "" {
 		http.Error(w, "CallSid and AccountSid are required", http.StatusBadRequest)
+		return
+	}
+	if strings.HasPrefix(form.Get("CallSid"), parley.BrowserSIDPrefix) {
+		http.Error(w, "This CallSid is not Twilio's", http.StatusBadRequest)
 		return
 	}
 	if id := form.Get(call.FormTestCall); id != "" {
@@ -99,7 +104,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) (*parley.Call
 		return nil, ""
 	}
 	c, err := h.opt.Calls.BySID(r.Context(), form.Get("CallSid"))
-	if parley.IsNotFound(err) {
+	if parley.IsNotFound(err) || err == nil && c.FromBrowser() {
 		// A call that was refused before it got a record, or a stranger's: the dialed number decides.
 		route, err := h.opt.Calls.Route(r.Context(), form.Get("To"))
 		if err != nil {
