@@ -95,7 +95,7 @@ func (a *app) wireServer() {
 	phones := http.NewServeMux()
 	a.phone.Register(phones)
 	rest := api.New(api.Options{
-		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
+		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration

@@ -89,7 +89,7 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 	calls := call.New(st, lg, ring, call.Options{PublicURL: "https://parley.example", Owner: "test", DefaultOrg: h.org.ID, Simulated: true,
 		Defaults: parley.Credentials{TwilioAccountSID: "AC" + strings.Repeat("0", 32), TwilioAuthToken: "token"}, Logger: logger})
 	keys := auth.New(st, logger, perMinute)
-	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls})
+	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {

@@ -54,7 +54,7 @@ func (h *Handler) voice(w http.ResponseWriter, r *http.Request) {
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, noticeBusy, fallbackOf(agent))
-	case !h.admit(form.Get("CallSid"), agent):
+	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID):
 		h.notice(w, noticeBusy, fallbackOf(agent))
 	default:
 		h.answer(w, r, call.Incoming{
