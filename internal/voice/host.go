@@ -98,6 +98,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	h.opt.Counts.attached(a.Call.Resumes > 0)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
@@ -114,6 +115,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	if out.Keep == 0 {
 		s.Wait()
 		leave(nil, 0)
+	}
+	if out.Detached {
+		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
 	}
 	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
 		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
