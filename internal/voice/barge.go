@@ -13,9 +13,9 @@ import (
 // becomes the interruption; when the sound ends before, playback goes on from where it was heard. Speech that the
 // gate has already proven interrupts at once. What the gate let pass may still interrupt by its transcript.
 const (
-	// pauseLimit ends a pause that has proven nothing. The gate needs 600 ms of a sound; the model's speech_started
+	// pauseLimit ends a pause that has proven nothing. The gate needs 580 ms of a voice; the model's speech_started
 	// comes 120 ms and more into it.
-	pauseLimit = 560 * time.Millisecond
+	pauseLimit = 640 * time.Millisecond
 	// After pauseCredit pauses for nothing within pauseMemory the agent talks on until speech is proven.
 	pauseCredit = 2
 	pauseMemory = 8 * time.Second
