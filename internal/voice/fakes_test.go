@@ -2,6 +2,7 @@ package voice
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,7 +33,8 @@ type carrierSim struct {
 	once   sync.Once
 
 	mu      sync.Mutex
-	refused error // of every send, once set
+	refused error         // of every send, once set
+	stalled time.Duration // of the next send
 
 	gate    sync.Mutex // of events
 	gone    bool
@@ -117,10 +119,19 @@ func (c *carrierSim) SendClear() error {
 	return c.send(carrierMsg{clear: true})
 }
 
+// stall makes the next send take some time, which a real one never does: a process that is late looks like this.
+func (c *carrierSim) stall(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = d
+}
+
 func (c *carrierSim) send(m carrierMsg) error {
 	c.mu.Lock()
-	refused := c.refused
+	refused, stall := c.refused, c.stalled
+	c.stalled = 0
 	c.mu.Unlock()
+	time.Sleep(stall)
 	if refused != nil {
 		return refused
 	}
@@ -302,7 +313,7 @@ func (m *modelSim) Wait()                         {}
 func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
 	return m.note("configure"), nil
 }
-func (m *modelSim) AddMessage(h leg.HistoryItem) error {
+func (m *modelSim) AddItem(h leg.HistoryItem) error {
 	m.note("history %s %s", h.Role, h.Text)
 	return nil
 }
@@ -413,6 +424,8 @@ type rigOptions struct {
 	setup   func(*rig) // before the session begins
 	over    chan struct{}
 	call    parley.Call
+	model   string // "" = one without a price
+	spent   int64  // by earlier streams
 }
 
 // newRig starts a session whose model is connected and configured.
@@ -421,7 +434,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	if opt.way == (way{}) {
 		opt.way.up, opt.way.down = opt.delay, opt.delay
 	}
-	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), caller: opt.caller, out: make(chan Outcome, 1), ran: make(chan struct{})}
+	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), caller: opt.caller, out: make(chan Outcome, 1)}
 	v := parley.DefaultVoiceConfig()
 	v.Timeout = 0
 	if opt.voice != nil {
@@ -437,21 +450,31 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		opt.tool = func(context.Context, tool.Call) tool.Result { return tool.Result{Output: `{"ok":true}`, Outcome: "ok"} }
 	}
 	r.session = New(r.carrier, r.tape, Config{
-		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
+		Agent: parley.Agent{Model: cmp.Or(opt.model, "m"), Voice: &v}, History: opt.history, Tools: opt.tools, Spent: opt.spent,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
 	if opt.setup != nil {
 		opt.setup(r)
 	}
+	r.run()
+	return r
+}
+
+// run runs the session until its stream ends.
+func (r *rig) run() {
 	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
+	r.cancel, r.ran = cancel, make(chan struct{})
+	ran := r.ran
 	go func() {
 		out := r.session.Run(ctx)
-		close(r.ran)
-		r.session.Wait()
+		close(ran)
+		if out.Keep == 0 {
+			r.session.Wait()
+		}
 		r.out <- out
 	}()
-	quit := r.carrier.quit
+	carrier := r.carrier
+	quit := carrier.quit
 	go func() { // the caller's side sends frames all the time
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
@@ -460,11 +483,10 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 			case <-quit:
 				return
 			case <-tick.C:
-				r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: r.callerSays()})
+				carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: r.callerSays()})
 			}
 		}
 	}()
-	return r
 }
 
 func (r *rig) ready() *rig {

@@ -3,6 +3,7 @@ package voice
 import (
 	"time"
 
+	"parley"
 	"parley/internal/audio"
 )
 
@@ -63,7 +64,12 @@ const (
 	proven                // speech: past the gate
 )
 
-func newGate(strict float64) gate {
+// newGate makes the gate of an agent, or of none.
+func newGate(v *parley.VoiceConfig) gate {
+	strict := parley.DefaultVoiceConfig().InterruptionThreshold
+	if v != nil {
+		strict = v.InterruptionThreshold
+	}
 	return gate{strict: strict, floor: newNoiseFloor(), bed: rising{at: -60}, caller: level{}, echo: newEcho()}
 }
 

@@ -299,6 +299,9 @@ func (l *ledger) rewind(now time.Time) (unheard int64) {
 	return unheard
 }
 
+// newRoad forgets how long marks take: they take another way from now on.
+func (l *ledger) newRoad() { l.rtt, l.rttKnown = 0, false }
+
 func (l *ledger) newGeneration(now time.Time) {
 	l.marks = nil
 	l.gen++

@@ -1,8 +1,6 @@
 package voice
 
 import (
-	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -50,7 +48,7 @@ func (s *Session) onReady(now time.Time) {
 	}
 	s.rec.Fact(parley.EventModelConnected, connected)
 	for _, m := range s.cfg.History {
-		s.modelSent(s.model.AddMessage(m))
+		s.modelSent(s.model.AddItem(m))
 	}
 	if len(s.held) > 0 {
 		s.append(s.held)
@@ -86,7 +84,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
-		s.recordUsage("", ev.Usage)
+		s.billTranscript(ev.Usage)
 		s.onWords(ev.ItemID, ev.Text, now)
 	case leg.ModelTranscriptFailed:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
@@ -221,7 +219,7 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 
 func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	s.seq.done(ev.ResponseID)
-	s.recordUsage(ev.ResponseID, ev.Usage)
+	s.billResponse(ev.ResponseID, ev.Usage)
 	doomed, dead := s.dead[ev.ResponseID]
 	if dead {
 		s.dead[ev.ResponseID] = nil
@@ -314,17 +312,4 @@ func (s *Session) modelLost(typ, message string) {
 	}
 	s.fault("model", typ, message)
 	s.end(parley.EndModelUnavailable, parley.IntentNotice)
-}
-
-// recordUsage puts a bill on record. The simulated model costs nothing.
-func (s *Session) recordUsage(responseID string, u *parley.Usage) {
-	if u == nil {
-		return
-	}
-	d := parley.UsageData{ResponseID: responseID, Model: s.cfg.Agent.Model, Usage: *u}
-	if !s.cfg.SimulatedModel {
-		d.Cost, d.Prices = parley.Cost(s.cfg.Agent.Model, *u)
-	}
-	s.rec.Fact(parley.EventUsage, d)
-	s.cfg.Log.Debug("usage", slog.String("response", responseID), slog.String("tokens", fmt.Sprint(u.TotalTokens)))
 }
