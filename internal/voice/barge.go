@@ -292,7 +292,9 @@ func (s *Session) onWords(itemID, text string, now time.Time) {
 		s.decide(itemID, parley.TurnBackchannel, parley.ByWords)
 	case !heard:
 		s.answerLate(u, parley.ByWords, now)
-	case u.clear():
+	case onlyOf(words, guesses):
+		// Let the agent end first: then it is answered.
+	case u.clear(), u.voiced && onlyOf(words, commands):
 		s.interrupt(parley.ByWords, now)
 		s.answerLate(u, parley.ByWords, now)
 	}
