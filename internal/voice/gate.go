@@ -12,7 +12,8 @@ const (
 	pauseLoud    = 3  // loud frames of a sound that may pause the agent …
 	pauseVoiced  = 2  // … of which are voiced
 	speechSpan   = 29 // from its first to its last voiced frame, in speech: 580 ms. Nods and short commands end before
-	speechVoiced = 13 // … and so many frames of it are voiced
+	speechVoiced = 13 // … and so many frames of it are voiced …
+	speechShare  = 35 // … and such a percentage of what lies between these two
 	soundGap     = 15 // quiet frames that end a sound: syllables and words are closer together
 	soundOver    = 10 // quiet frames after which a sound that is not yet speech is taken for over
 	maxSpan      = 150
@@ -154,7 +155,7 @@ func (g *gate) verdict() verdict {
 	switch {
 	case s.loud < pauseLoud || s.quiet >= soundOver:
 		return silent
-	case s.last-s.first+1 >= speechSpan && s.voiced >= speechVoiced && 3*s.loud >= s.span:
+	case s.last-s.first+1 >= speechSpan && s.voiced >= speechVoiced && 100*s.voiced >= speechShare*(s.last-s.first+1) && 3*s.loud >= s.span:
 		return proven
 	case s.voiced >= pauseVoiced:
 		return voiced
