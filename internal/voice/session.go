@@ -172,7 +172,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		dialed: make(chan dialResult, 1),
 		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
-		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
+		barge:  barge{gate: newGate(cfg.Agent.Voice)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
