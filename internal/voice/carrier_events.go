@@ -21,9 +21,12 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.countIn()
 		s.onCallerAudio(ev.Payload)
+		s.hearCaller(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
+		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
 		s.lastActivity = now

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -62,6 +63,10 @@ type Config struct {
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	Bill           *bill.Bill      // nil: the built-in prices
+	Counts         *Counts         // nil: nobody wants to know
+	Direction      string          // of the call, for the carrier's price
+	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
 	Log            *slog.Logger
@@ -114,8 +119,12 @@ type Session struct {
 	appended    int64  // bytes of caller's audio given to the model
 
 	ledger  ledger
+	barge   barge
 	seq     sequencer
 	turn    *turn
+	answer  *answer // of the last turn, until it is heard
+	pace    pace
+	budget  budget
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
@@ -146,11 +155,19 @@ type dialResult struct {
 
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	if cfg.Bill == nil {
+		cfg.Bill = bill.Builtin()
+	}
+	if cfg.Counts == nil {
+		cfg.Counts = NewCounts()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		dialed: make(chan dialResult, 1),
+		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
+		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -170,12 +187,16 @@ func (s *Session) Run(ctx context.Context) Outcome {
 
 	for s.outcome == nil {
 		now := time.Now()
+		s.paced(now)
 		s.pump(now)
+		s.resolve(now)
 		s.create(now)
 		s.leave(now)
+		s.keepBudget(now)
 		if s.outcome != nil {
 			break
 		}
+		s.awaitFrame()
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -232,7 +253,7 @@ func (s *Session) begin() {
 	now := time.Now()
 	s.begun = true
 	s.startedAt, s.callSince, s.lastMedia, s.lastActivity = now, now, now, now
-	if s.cfg.Call.Resumes > 0 {
+	if s.cfg.Call.Continued() {
 		s.callSince = s.cfg.Call.CreatedAt
 	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
@@ -282,6 +303,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
 	}
+	if t := s.bargeDeadline(now); !t.IsZero() {
+		sooner(t)
+	}
 	if !s.ready {
 		sooner(s.startedAt.Add(setupTimeout))
 	}
@@ -293,6 +317,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
+	}
+	if t, ok := s.budgetLooks(now); ok {
+		sooner(t)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
@@ -347,6 +374,7 @@ func (s *Session) onTime(now time.Time) {
 		s.cutOff, s.commitBy = false, time.Time{}
 		s.seq.want(leg.Ask{})
 	}
+	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}

@@ -41,6 +41,7 @@ func calls(t *testing.T, st *store.Store) {
 
 	c.State, c.Owner, c.StreamSID, c.Intent = parley.CallDetached, "p1", "MZ1", parley.IntentHangup
 	c.EndReason, c.Resumes, c.UpdatedAt = parley.EndAgentHangup, 2, Now().Add(time.Second)
+	c.Errand, c.Returns = parley.Errand{Target: "Sales", Number: "+15550100009", TokenHash: []byte{0, 255}, Stage: parley.ErrandFailed, Failure: "busy"}, 3
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
 	c.RecentResumes, c.EmptyStreams = []time.Time{Now(), Now().Add(time.Second)}, 1
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.SetResumes(ctx, agent.OrgID, c) })
@@ -104,6 +105,16 @@ func streamTokens(t *testing.T, st *store.Store) {
 	c.StreamSID, c.Resumes = "MZ2", 1
 	same(t, err, got, c)
 	same(t, nil, epoch, int64(2))
+
+	c.State, c.Intent, c.Errand = parley.CallDetached, parley.IntentKeys, parley.Errand{Digits: "12#"}
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
+	same(t, set("back"), nil, nil)
+	got, _, _, err = attach("back", c.CallSID, "MZ3", at)
+	c.State, c.Intent, c.StreamSID, c.Returns = parley.CallLive, parley.IntentNone, "MZ3", 1
+	same(t, err, got, c) // with the errand it came back from
+	got, err = st.FindCall(t.Context(), agent.OrgID, c.ID)
+	c.Errand = parley.Errand{}
+	same(t, err, got, c)
 
 	same(t, set("unused"), nil, nil)
 	c.State = parley.CallEnded
