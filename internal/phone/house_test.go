@@ -138,7 +138,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: host, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: host, Log: lg, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)
