@@ -3,6 +3,7 @@ package parley_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestNewAgentHasTheDefaultsOfTheContract(t *testing.T) {
 	if err != nil || len(warnings) != 0 {
 		t.Fatalf("create: %v, warnings %q", err, warnings)
 	}
-	if v.Status != parley.AgentActive || v.Model != "gpt-realtime-2025-08-28" || *v.Voice != parley.DefaultVoiceConfig() || v.Chat != nil || v.PhoneNumbers == nil || v.ToolIDs == nil {
+	if v.Status != parley.AgentActive || v.Model != "gpt-realtime-2025-08-28" || !reflect.DeepEqual(*v.Voice, parley.DefaultVoiceConfig()) || v.Chat != nil || v.PhoneNumbers == nil || v.ToolIDs == nil {
 		t.Errorf("voice agent = %+v", v)
 	}
 	c, warnings, err := create(`{"name":"A","type":"chat"}`)

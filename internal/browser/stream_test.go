@@ -266,7 +266,6 @@ func TestTell(t *testing.T) {
 	tell(parley.EventMessageUser, parley.MessageUserData{ItemID: "u1", Text: "Before."})
 	tell(parley.EventEndRequested, parley.EndData{Reason: "taken back"})
 	tell(parley.EventStreamStarted, parley.StreamStartedData{StreamSID: s.ID})
-	tell(parley.EventModelConnected, parley.ModelConnectedData{})
 	tell(parley.EventSpeechStarted, parley.SpeechData{})
 	tell(parley.EventError, parley.ErrorData{Message: "canary"})
 	tell(parley.EventUsage, parley.UsageData{Model: "canary"})

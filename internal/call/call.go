@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/log"
+	"parley/internal/metric"
 	"parley/internal/secret"
 	"parley/internal/store"
 	"parley/internal/twilio"
@@ -38,7 +40,10 @@ type Options struct {
 	Defaults     parley.Credentials
 	Simulated    bool // Defaults are the simulated phone's: no REST calls
 	TwilioAPIURL string
-	Logger       *slog.Logger
+	Bill         *bill.Bill // nil: the built-in prices
+	// Ended is told of every call that this process ended, with its log; it must not block. May be nil.
+	Ended  func(parley.Conversation, []parley.Event)
+	Logger *slog.Logger
 }
 
 // Service is safe for concurrent use.
@@ -48,11 +53,16 @@ type Service struct {
 	ring *secret.Ring
 	opt  Options
 	held held
+
+	ended *metric.Vec
 }
 
 // New makes the service. Run must be started for calls to be reconciled.
 func New(st *store.Store, lg *log.Log, ring *secret.Ring, opt Options) *Service {
-	return &Service{st: st, log: lg, ring: ring, opt: opt}
+	if opt.Bill == nil {
+		opt.Bill = bill.Builtin()
+	}
+	return &Service{st: st, log: lg, ring: ring, opt: opt, ended: metric.NewVec("reason")}
 }
 
 // Account is the carrier account that signs an organization's requests.
@@ -60,6 +70,7 @@ type Account struct {
 	SID       string // "" = any (the operator gave only a token)
 	Token     string
 	Simulated bool
+	Own       bool // the organization's; otherwise the server's, which others may share
 }
 
 // Account returns an organization's own Twilio account, or the server's default.
@@ -73,7 +84,7 @@ func (s *Service) Account(ctx context.Context, orgID string) (Account, error) {
 		if err != nil {
 			return Account{}, fmt.Errorf("open the organization's Twilio token: %w", err)
 		}
-		return Account{SID: sealed.TwilioAccountSID, Token: string(token)}, nil
+		return Account{SID: sealed.TwilioAccountSID, Token: string(token), Own: true}, nil
 	}
 	d := s.opt.Defaults
 	return Account{SID: d.TwilioAccountSID, Token: d.TwilioAuthToken, Simulated: s.opt.Simulated}, nil

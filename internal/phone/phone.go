@@ -13,9 +13,11 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"parley"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/log"
 	"parley/internal/twilio"
 	"parley/internal/voice"
@@ -31,7 +33,9 @@ type Options struct {
 	Log *log.Log
 	// Refuse says that no new call can be taken now, and why (backlog of the log); nil = never.
 	Refuse func() bool
-	Logger *slog.Logger
+	// Capacity decides whether another call can be taken; nil = always.
+	Capacity *capacity.Capacity
+	Logger   *slog.Logger
 }
 
 // Handler serves /twilio/ and /web-call/. Safe for concurrent use.
@@ -47,6 +51,9 @@ type Handler struct {
 
 // New makes the handler. Drain ends its sessions.
 func New(opt Options) *Handler {
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{Promise: time.Minute})
+	}
 	h := &Handler{opt: opt, streamURL: "ws" + strings.TrimPrefix(opt.PublicURL, "http")}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
@@ -83,6 +90,7 @@ func (h *Handler) Drain(ctx context.Context) {
 		<-ended
 	}
 	h.stop()
+	h.opt.Host.Close()
 	h.farewells.wait()
 }
 

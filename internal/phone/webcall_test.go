@@ -128,7 +128,7 @@ func TestAWebCallComesBack(t *testing.T) {
 	if h.count() != 1 || conv.Status != parley.ConversationCompleted || strings.Count(types(events), parley.EventStreamStarted) != 3 {
 		t.Errorf("%+v\n%s", conv, types(events))
 	}
-	if got := strings.Join(p.lines(), "\n"); strings.Count(got, "assistant: The ") != 3 || strings.Count(got, "user: ") != 3 {
+	if got := strings.Join(p.lines(), "\n"); strings.Count(got, "assistant: The") != 3 || strings.Count(got, "user: ") != 3 {
 		t.Errorf("the last page showed:\n%s", got)
 	}
 	if _, err := h.webCall(call.WebCall{ConversationID: ticket.ConversationID}); !parley.IsConflict(err) {

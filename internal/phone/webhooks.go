@@ -54,6 +54,8 @@ func (h *Handler) voice(w http.ResponseWriter, r *http.Request) {
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, noticeBusy, fallbackOf(agent))
+	case !h.admit(form.Get("CallSid"), agent):
+		h.notice(w, noticeBusy, fallbackOf(agent))
 	default:
 		h.answer(w, r, call.Incoming{
 			OrgID: route.OrgID, Agent: *agent, CallSID: form.Get("CallSid"), AccountSID: form.Get("AccountSid"),
@@ -68,9 +70,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, in call.Incomin
 	switch {
 	case parley.IsConflict(err):
 		// A late retry of a webhook whose call is already being held, or over: there is nothing to answer.
+		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Warn("webhook repeated for an answered call", slog.String("call_sid", in.CallSID))
 		h.twiml(w, twilio.Hangup{})
 	case err != nil:
+		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, noticeUnavailable, fallbackOf(&in.Agent))
 	default:
@@ -145,6 +149,7 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 	case next.Intent == parley.IntentNotice || h.draining.Load():
 		h.notice(w, noticeUnavailable, next.FallbackNumber)
 	default:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket)
 	}
 }
@@ -154,6 +159,9 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	c, status := h.callback(w, r)
 	if c == nil {
 		return
+	}
+	if call.Final(status) {
+		h.opt.Capacity.Forget(c.CallSID)
 	}
 	if err := h.opt.Calls.Status(r.Context(), *c, status); err != nil {
 		h.fail(w, r, "book call status", err)
