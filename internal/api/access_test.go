@@ -65,6 +65,7 @@ var validBodies = map[string]string{
 	"patch /api/v1/organization":                  `{"limits":{"requestsPerMinute":null}}`,
 	"post /api/v1/test-calls":                     `{"agentId":"$agent"}`,
 	"post /api/v1/test-calls/{id}/sign":           `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
+	"post /api/v1/agents/{agentId}/web-call":      `{}`,
 }
 
 // TestTenants calls every operation with another organization's key and our ids: 404 where an id is named, and

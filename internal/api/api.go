@@ -41,7 +41,7 @@ type Options struct {
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
 	Chat  *chat.Service
-	Calls *call.Service // signs for the simulated phone
+	Calls *call.Service // begins web calls, signs for the simulated phone
 
 	Numbers *number.Service // tells the carrier where numbers' calls go
 }
@@ -87,6 +87,7 @@ func (a *API) operations() {
 	a.toolOperations()
 	a.conversationOperations()
 	a.chatOperations()
+	a.webCallOperations()
 	a.testCallOperations()
 	a.keyOperations()
 	a.organizationOperations()

@@ -19,7 +19,7 @@ type held struct {
 	unbooked map[string]parley.Call // by call id; Intent and EndReason are what was decided
 }
 
-// add registers a session. An earlier one of the same call has lost it and is told to end.
+// add registers a session. An earlier one of the same call has lost it and is told so.
 func (h *held) add(a *Attachment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -27,7 +27,7 @@ func (h *held) add(a *Attachment) {
 		h.sessions = map[string]*Attachment{}
 	}
 	if old := h.sessions[a.Call.ID]; old != nil {
-		old.end()
+		close(old.taken)
 	}
 	h.sessions[a.Call.ID] = a
 }

@@ -87,10 +87,20 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, r, leg.ModelSessionUpdated)
-	_ = r.AddMessage(leg.HistoryItem{Role: "user", Text: "hi"})
-	_ = r.AddMessage(leg.HistoryItem{Role: "assistant", Text: "hel—"})
+	for _, h := range []leg.HistoryItem{
+		{Role: "user", Text: "hi", ID: "item_of_an_earlier_session"},
+		{Role: "assistant", Text: "hel—"},
+		{Role: "system", Text: "The line was bad.", After: "item_of_an_earlier_session"},
+		{Role: "user", Audio: strings.Repeat("\x7f", 800)},
+		{Kind: leg.HistoryToolCall, CallID: "call_1", Name: "current_time", Arguments: "{}"},
+		{Kind: leg.HistoryToolResult, CallID: "call_1", Text: ""},
+	} {
+		if err := r.AddItem(h); err != nil {
+			t.Fatal(err)
+		}
+	}
 	_ = r.AppendAudio(make([]byte, 160))
-	if _, err := r.CreateResponse(`Say exactly "Good morning to you, dear caller, on this fine day."`); err != nil {
+	if _, err := r.CreateResponse(leg.Ask{Instructions: `Say exactly "Good morning to you, dear caller, on this fine day."`, NoTools: true}); err != nil {
 		t.Fatal(err)
 	}
 	created := until(t, r, leg.ModelResponseCreated)
@@ -115,7 +125,7 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 	for _, raw := range tp.sent {
 		schema.RealtimeClient(t).Check(t, raw)
 	}
-	if len(tp.sent) != 9 {
+	if len(tp.sent) != 13 {
 		t.Errorf("%d client events", len(tp.sent))
 	}
 }
@@ -127,14 +137,14 @@ func TestToolCallGoesOutAndComesBack(t *testing.T) {
 	tool, _ := parley.BuiltinTool("current_time")
 	_, _ = r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, Tools: []parley.Tool{tool}})
 	until(t, r, leg.ModelSessionUpdated)
-	_, _ = r.CreateResponse("")
+	_, _ = r.CreateResponse(leg.Ask{})
 	item := until(t, r, leg.ModelItemDone)
 	if item.ItemType != "function_call" || item.Status != "completed" || item.Text != "current_time" || item.Arguments != `{"timezone":"UTC"}` {
 		t.Errorf("item %+v", item)
 	}
 	until(t, r, leg.ModelResponseDone)
 	_ = r.SendToolResult(item.CallID, `{"utc":"now"}`)
-	_, _ = r.CreateResponse("")
+	_, _ = r.CreateResponse(leg.Ask{})
 	until(t, r, leg.ModelText)
 	tp.mu.Lock()
 	defer tp.mu.Unlock()

@@ -50,6 +50,7 @@ type house struct {
 	org     parley.Organization
 	agent   parley.Agent
 	calls   *call.Service
+	host    *voice.Host
 	handler *Handler
 	model   *model.Server
 	url     string
@@ -132,13 +133,13 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	if opt.modelURL != "" {
 		base = opt.modelURL
 	}
-	host := voice.NewHost(voice.HostOptions{
+	h.host = voice.NewHost(voice.HostOptions{
 		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger,
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: host, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)

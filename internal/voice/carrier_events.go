@@ -15,15 +15,18 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	if !ok {
 		// A socket that closes without a stop does not end the call: it may come back.
 		s.cfg.Log.Warn("media stream vanished", slog.Any("error", s.carrier.Err()))
-		s.outcome = &Outcome{Detached: true}
+		s.detach()
 		return
 	}
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.countIn()
 		s.onCallerAudio(ev.Payload)
+		s.hearCaller(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
+		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
 		s.lastActivity = now
@@ -59,7 +62,7 @@ func (s *Session) carrierSent(err error) {
 	case err == nil || s.outcome != nil:
 	case errors.Is(err, ws.ErrSlowPeer):
 		s.fault("carrier", "slow", err.Error())
-		s.outcome = &Outcome{Detached: true}
+		s.detach()
 	default:
 		s.carrierGone = true
 	}

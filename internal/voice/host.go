@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/openai"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -23,25 +25,38 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
+	Bill     *bill.Bill // nil: the built-in prices
+	Counts   *Counts    // nil: its own
+	// Capacity is told of every session; nil = nobody counts.
+	Capacity *capacity.Capacity
 	Logger   *slog.Logger
 }
 
-// Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
+// Stats is a snapshot for metrics: sessions by how they ended.
 type Stats struct {
-	Completed, Failed, Detached, Fenced, Underruns int64
+	Completed, Failed, Detached, Fenced int64
 }
 
 // Host runs the sessions of this process. Safe for concurrent use.
 type Host struct {
 	opt  HostOptions
 	live atomic.Int64
+	seats
 
 	mu    sync.Mutex
 	stats Stats
 }
 
 // NewHost makes a host.
-func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
+func NewHost(opt HostOptions) *Host {
+	if opt.Counts == nil {
+		opt.Counts = NewCounts()
+	}
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{})
+	}
+	return &Host{opt: opt}
+}
 
 // Live is the number of sessions running now.
 func (h *Host) Live() int { return int(h.live.Load()) }
@@ -53,10 +68,9 @@ func (h *Host) Stats() Stats {
 	return h.stats
 }
 
-func (h *Host) count(out Outcome, underruns int) {
+func (h *Host) count(out Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stats.Underruns += int64(underruns)
 	switch {
 	case out.Fenced:
 		h.stats.Fenced++
@@ -77,10 +91,40 @@ const bookTimeout = 3 * time.Second
 func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Outcome {
 	h.live.Add(1)
 	defer h.live.Add(-1)
+	h.opt.Capacity.Enter(a.Call.CallSID, a.Call.OrgID)
+	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
+	s, leave := h.sit(a.Call.ID)
+	if s != nil {
+		s.Rejoin(watched, rec, a.Call, a.Over(), a.Taken())
+	} else {
+		s = h.session(ctx, watched, rec, a, logger)
+	}
+	out := h.run(ctx, s, logger)
+	h.count(out)
+	if out.Keep > 0 {
+		leave(s, out.Keep)
+	}
+	h.close(carrier, a, out, logger)
+	if out.Keep == 0 {
+		s.Wait()
+		leave(nil, 0)
+	}
+	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
+		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
+	}
+	return out
+}
+
+// Close releases the sessions that wait for another stream of their call.
+func (h *Host) Close() { h.seats.close() }
+
+// session makes the session of a call that has none in this process.
+func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, logger *slog.Logger) *Session {
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
-	s := New(carrier, a.Writer, Config{
+	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
 		SimulatedModel: endpoint.Simulated,
@@ -91,15 +135,10 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
 		RunTool: h.opt.Tools.Run,
-		Over:    a.Over(),
-		Log:     logger,
+		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
+		Over: a.Over(), Taken: a.Taken(),
+		Log: logger,
 	})
-	out := h.run(ctx, s, logger)
-	h.close(carrier, a, out, logger)
-	s.Wait()
-	h.count(out, s.ledger.underruns)
-	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
-	return out
 }
 
 // run keeps a panic of one call away from all others.
@@ -108,6 +147,7 @@ func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Ou
 		if p := recover(); p != nil {
 			logger.Error("session panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 			out = Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
+			s.Release()
 		}
 	}()
 	return s.Run(ctx)

@@ -32,6 +32,7 @@ type ledger struct {
 	acked   int64 // certainly played: a mark of this generation has come back from here
 	marks   []mark
 
+	lead lead
 	// playhead is when the last byte sent would end if the carrier played without delay.
 	playhead time.Time
 
@@ -51,6 +52,7 @@ type mark struct {
 	seq      int
 	pos      int64
 	expected time.Time // when the audio before it ends by our playhead
+	lead     time.Duration
 }
 
 // playItem is one content part of a spoken item.
@@ -58,7 +60,8 @@ type playItem struct {
 	responseID, itemID string
 	contentIndex       int
 
-	queue     []byte // received, not yet sent
+	audio     []byte // received, from the byte that is not yet certainly played
+	unsent    int    // offset in audio of the next byte to send
 	received  int64
 	sent      int64
 	start     int64 // position of its first byte, once sent > 0
@@ -106,12 +109,15 @@ func (l *ledger) open(responseID, itemID string, contentIndex int) *playItem {
 	return p
 }
 
+// queue is the audio that waits to be sent.
+func (p *playItem) queue() []byte { return p.audio[p.unsent:] }
+
 // receive adds audio of an item. false means that the item exceeds its bound.
 func (p *playItem) receive(audio []byte) bool {
 	if p.received+int64(len(audio)) > maxItemBytes {
 		return false
 	}
-	p.queue = append(p.queue, audio...)
+	p.audio = append(p.audio, audio...)
 	p.received += int64(len(audio))
 	return true
 }
@@ -129,11 +135,11 @@ func (p *playItem) addText(delta string) {
 // item receives more. nil means that there is nothing to send now.
 func (l *ledger) next() (*playItem, []byte) {
 	for _, p := range l.items {
-		switch {
-		case len(p.queue) >= frameBytes:
-			return p, p.queue[:frameBytes]
-		case len(p.queue) > 0 && p.audioDone:
-			return p, p.queue
+		switch queue := p.queue(); {
+		case len(queue) >= frameBytes:
+			return p, queue[:frameBytes]
+		case len(queue) > 0 && p.audioDone:
+			return p, queue
 		case !p.audioDone:
 			return nil, nil // items are played in order: wait for the rest of this one
 		}
@@ -154,7 +160,7 @@ func (l *ledger) sentFrame(p *playItem, n int, now time.Time) {
 	if p.sent == 0 {
 		p.start = l.sent
 	}
-	p.queue = p.queue[n:]
+	p.unsent += n
 	p.sent += int64(n)
 	l.sent += int64(n)
 	l.playhead = l.playhead.Add(time.Duration(n) * time.Millisecond / bytesPerMs)
@@ -170,7 +176,7 @@ func (l *ledger) wantsMark() bool {
 	}
 	// The end of an item: all of it is sent and nothing more will come.
 	for _, p := range l.items {
-		if len(p.queue) == 0 && p.audioDone && p.start+p.sent == l.sent {
+		if len(p.queue()) == 0 && p.audioDone && p.start+p.sent == l.sent {
 			return true
 		}
 	}
@@ -184,7 +190,7 @@ func (l *ledger) mark(now time.Time) string {
 		expected = now
 	}
 	l.nextSeq++
-	l.marks = append(l.marks, mark{seq: l.nextSeq, pos: l.sent, expected: expected})
+	l.marks = append(l.marks, mark{seq: l.nextSeq, pos: l.sent, expected: expected, lead: l.lead.ahead})
 	l.marked = l.sent
 	return "g" + strconv.Itoa(l.gen) + "." + strconv.Itoa(l.nextSeq)
 }
@@ -203,12 +209,27 @@ func (l *ledger) acknowledge(name string, now time.Time) {
 		if trip := max(0, now.Sub(m.expected)); !l.rttKnown || trip < l.rtt {
 			l.rtt, l.rttKnown = trip, true
 		}
+		l.lead.observe(max(0, now.Sub(m.expected)-l.rtt), m.lead, now)
 		l.marks = l.marks[i+1:]
 		l.acked = m.pos
+		l.release()
 		if m.pos > l.base { // not of the audio before an underrun: the clock has started anew since
 			l.base, l.baseAt, l.lag = m.pos, now, l.rtt
 		}
 		return
+	}
+}
+
+// release lets go of audio that was certainly played.
+func (l *ledger) release() {
+	for _, p := range l.items {
+		if p.sent == 0 {
+			return
+		}
+		// The bytes of p.audio before unsent end at p.sent; those up to the acknowledged place are not needed again.
+		if played := p.unsent - int(p.sent-p.heardBytes(l.acked)); played > 0 {
+			p.audio, p.unsent = p.audio[played:], p.unsent-played
+		}
 	}
 }
 
@@ -244,7 +265,7 @@ func (l *ledger) finished() []*playItem {
 	n := 0
 	for n < len(l.items) {
 		p := l.items[n]
-		if !p.done || len(p.queue) > 0 || (p.sent > 0 && p.start+p.sent > l.acked) {
+		if !p.done || len(p.queue()) > 0 || (p.sent > 0 && p.start+p.sent > l.acked) {
 			break
 		}
 		n++
@@ -258,14 +279,35 @@ func (l *ledger) finished() []*playItem {
 // and forgets them. The caller sends `clear` right after.
 func (l *ledger) cut(now time.Time) (items []*playItem, heard int64, unheard int64) {
 	heard = l.heard(now)
-	items = l.items
+	items, l.items = l.items, nil
 	unheard = l.sent - heard
-	l.items, l.marks = nil, nil
+	l.newGeneration(now)
+	return items, heard, unheard
+}
+
+// rewind ends the generation at now but keeps what the caller has not heard: sending goes on from there. It returns
+// how much had been sent and not heard. The caller sends `clear` right after.
+func (l *ledger) rewind(now time.Time) (unheard int64) {
+	heard := l.heard(now)
+	unheard = l.sent - heard
+	for _, p := range l.items {
+		n := p.heardBytes(heard)
+		p.unsent -= int(p.sent - n)
+		p.sent, p.start = n, -n // its first byte lies before this generation's
+	}
+	l.newGeneration(now)
+	return unheard
+}
+
+// newRoad forgets how long marks take: they take another way from now on.
+func (l *ledger) newRoad() { l.rtt, l.rttKnown = 0, false }
+
+func (l *ledger) newGeneration(now time.Time) {
+	l.marks = nil
 	l.gen++
 	l.sent, l.marked, l.acked, l.base = 0, 0, 0, 0
 	l.baseAt, l.lag = time.Time{}, 0
 	l.playhead = now
-	return items, heard, unheard
 }
 
 // speaking reports whether the caller is hearing, or is about to hear, the agent.

@@ -3,6 +3,8 @@ package voice
 import (
 	"strings"
 	"time"
+
+	"parley/internal/leg"
 )
 
 // sequencer lets one response exist at a time: the model refuses a second one while the first is active. A
@@ -10,9 +12,9 @@ import (
 //
 // It belongs to the session's goroutine; the session sends what it decides.
 type sequencer struct {
-	wanted       bool
-	instructions string // of the wanted response; "" = the session's
-	asked        string // instructions of the last response.create, should it have to be asked again
+	wanted bool
+	ask    leg.Ask // the wanted response
+	asked  leg.Ask // the last response.create, should it have to be asked again
 
 	creating   string // event id of the response.create in flight
 	creatingAt time.Time
@@ -22,10 +24,14 @@ type sequencer struct {
 	refusals   int  // of this kind, in a row
 }
 
-// want asks for an answer as soon as the line is free.
-func (q *sequencer) want(instructions string) {
-	q.wanted = true
-	q.instructions = instructions
+// want asks for an answer as soon as the line is free. Of several wishes an ordinary answer counts, and among others
+// the newest. The result is false when the wish is dropped.
+func (q *sequencer) want(a leg.Ask) bool {
+	if q.wanted && q.ask == (leg.Ask{}) && a != q.ask {
+		return false
+	}
+	q.wanted, q.ask = true, a
+	return true
 }
 
 // again asks once more for the last answer, unless another one is wanted by now. Whatever was in the way may
@@ -44,8 +50,8 @@ func (q *sequencer) ready() bool {
 
 // sent books the response.create that ready allowed.
 func (q *sequencer) sent(eventID string, now time.Time) {
-	q.asked = q.instructions
-	q.wanted, q.instructions = false, ""
+	q.asked = q.ask
+	q.wanted, q.ask = false, leg.Ask{}
 	q.creating, q.creatingAt = eventID, now
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -30,9 +31,9 @@ type Model interface {
 	Events() <-chan leg.ModelEvent
 	Err() error
 	Configure(cfg leg.SessionConfig) (eventID string, err error)
-	AddMessage(m leg.HistoryItem) error
+	AddItem(h leg.HistoryItem) error
 	AppendAudio(ulaw []byte) error
-	CreateResponse(instructions string) (eventID string, err error)
+	CreateResponse(a leg.Ask) (eventID string, err error)
 	CancelResponse(responseID string) (eventID string, err error)
 	Truncate(itemID string, contentIndex int, audioEndMs int64) (eventID string, err error)
 	DeleteItem(itemID string) (eventID string, err error)
@@ -62,7 +63,12 @@ type Config struct {
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	Bill           *bill.Bill      // nil: the built-in prices
+	Counts         *Counts         // nil: nobody wants to know
+	Direction      string          // of the call, for the carrier's price
+	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
+	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
 	Log            *slog.Logger
 }
 
@@ -71,12 +77,13 @@ type Outcome struct {
 	Reason   string            // one of parley.End*
 	Intent   parley.CallIntent // what the carrier's next request is answered with
 	Detached bool              // the stream vanished without a stop: the call may still live
-	Fenced   bool              // another process owns the call now: touch nothing
+	Fenced   bool              // another stream or process owns the call now: touch nothing
+	// Keep is how long the session waits for another stream of its call; zero = it is over. See Rejoin.
+	Keep time.Duration
 }
 
 // Timing and bounds of a session.
 const (
-	lead           = 160 * time.Millisecond // audio sent ahead of its playing time
 	setupTimeout   = 10 * time.Second       // from the stream's start to a configured model session
 	createTimeout  = 10 * time.Second       // response.create → response.created
 	stallTimeout   = 20 * time.Second       // silence of the model in the middle of a response
@@ -86,13 +93,21 @@ const (
 	positionPeriod = time.Second            // of playout.position events
 	goodbyeTimeout = 30 * time.Second       // for a goodbye to be said and heard
 	maxHeldAudio   = 15_000 * bytesPerMs    // caller's audio kept while the model is dialed
+	// keepDetached is how long a session outlives its stream. The carrier's way back (a spoken "one moment", a pause of
+	// 2 s, a webhook, a handshake) takes about 4 s.
+	keepDetached = 10 * time.Second
 )
 
-// Session is one live call. Make it with New, run it once with Run.
+// Session is one live call. Make it with New and run it with Run. When a run's Outcome says Keep, the session may be
+// given another stream of its call with Rejoin and run again; the model's leg, the running tools and what the caller
+// has not yet heard are kept. Otherwise, or when nobody came, Release it, and Wait.
 type Session struct {
 	cfg     Config
 	carrier Carrier
 	rec     Recorder
+	ctx     context.Context // the session's life, across its runs
+	cancel  context.CancelFunc
+	begun   bool
 
 	model       Model // nil until dialed
 	modelEvents <-chan leg.ModelEvent
@@ -104,8 +119,12 @@ type Session struct {
 	appended    int64  // bytes of caller's audio given to the model
 
 	ledger  ledger
+	barge   barge
 	seq     sequencer
 	turn    *turn
+	answer  *answer // of the last turn, until it is heard
+	pace    pace
+	budget  budget
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
@@ -136,9 +155,19 @@ type dialResult struct {
 
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	if cfg.Bill == nil {
+		cfg.Bill = bill.Builtin()
+	}
+	if cfg.Counts == nil {
+		cfg.Counts = NewCounts()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
-		cfg: cfg, carrier: carrier, rec: rec,
+		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		dialed: make(chan dialResult, 1),
+		budget: newBudget(cfg),
+		ledger: ledger{lead: lead{ahead: minLead}},
+		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -148,20 +177,26 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 // Run holds the call until one side ends it or ctx is done. It returns at once then: the caller of Run commits
 // the outcome and closes the carrier's leg before Wait, because a model's socket may take its time to close.
 func (s *Session) Run(ctx context.Context) Outcome {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.begin(ctx)
+	if s.begun {
+		s.goOn()
+	} else {
+		s.begin()
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 
 	for s.outcome == nil {
 		now := time.Now()
+		s.paced(now)
 		s.pump(now)
+		s.resolve(now)
 		s.create(now)
 		s.leave(now)
+		s.keepBudget(now)
 		if s.outcome != nil {
 			break
 		}
+		s.awaitFrame()
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -176,6 +211,8 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.onTime(time.Now())
 		case <-s.rec.Done():
 			s.onRecorderDone()
+		case <-s.cfg.Taken:
+			s.outcome = &Outcome{Fenced: true, Keep: keepDetached}
 		case <-s.cfg.Over:
 			s.end(parley.EndCallerHangup, parley.IntentNone)
 		case <-ctx.Done():
@@ -183,16 +220,24 @@ func (s *Session) Run(ctx context.Context) Outcome {
 		}
 	}
 	s.settle(time.Now())
-	s.tools.wait()
-	if s.model != nil {
-		s.model.Close()
+	if s.outcome.Keep == 0 {
+		s.Release()
 	}
 	return *s.outcome
 }
 
-// Wait returns when everything that belongs to the session has ended but the carrier's leg. Call it once, after Run.
+// Release ends everything that belongs to the session but the carrier's leg; it does not wait for a socket.
+func (s *Session) Release() {
+	s.cancel()
+	s.tools.wait()
+	if s.model != nil {
+		s.model.Close()
+	}
+}
+
+// Wait returns when everything that Release ends has ended. Call it once.
 func (s *Session) Wait() {
-	if s.dialing { // the dialing ends with Run's context
+	if s.dialing { // the dialing ends with the session's context
 		if d := <-s.dialed; d.model != nil {
 			s.model = d.model
 		}
@@ -204,17 +249,18 @@ func (s *Session) Wait() {
 	}
 }
 
-func (s *Session) begin(ctx context.Context) {
+func (s *Session) begin() {
 	now := time.Now()
+	s.begun = true
 	s.startedAt, s.callSince, s.lastMedia, s.lastActivity = now, now, now, now
-	if s.cfg.Call.Resumes > 0 {
+	if s.cfg.Call.Continued() {
 		s.callSince = s.cfg.Call.CreatedAt
 	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
 	s.sendMark(now)
 	s.dialing = true
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, setupTimeout)
+		ctx, cancel := context.WithTimeout(s.ctx, setupTimeout)
 		defer cancel()
 		m, err := s.cfg.Dial(ctx)
 		s.dialed <- dialResult{m, err}
@@ -252,10 +298,13 @@ func (s *Session) deadline(now time.Time) time.Time {
 		}
 	}
 	if s.frameWaits() {
-		sooner(s.ledger.playhead.Add(-lead))
+		sooner(s.ledger.playhead.Add(-s.ledger.lead.ahead))
 	}
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
+	}
+	if t := s.bargeDeadline(now); !t.IsZero() {
+		sooner(t)
 	}
 	if !s.ready {
 		sooner(s.startedAt.Add(setupTimeout))
@@ -268,6 +317,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
+	}
+	if t, ok := s.budgetLooks(now); ok {
+		sooner(t)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
@@ -299,7 +351,7 @@ func (s *Session) onTime(now time.Time) {
 	switch {
 	case due(s.lastMedia.Add(mediaTimeout)):
 		s.fault("carrier", "stalled", "the carrier sent no audio for 30 s")
-		s.outcome = &Outcome{Detached: true}
+		s.detach()
 	case !s.ready && due(s.startedAt.Add(setupTimeout)):
 		s.modelLost("timeout", "the model was not ready in time")
 	case s.seq.creating != "" && due(s.seq.creatingAt.Add(createTimeout)):
@@ -320,8 +372,9 @@ func (s *Session) onTime(now time.Time) {
 	if !s.commitBy.IsZero() && due(s.commitBy) {
 		// It was no turn after all. The answer is taken up again: nobody is left in silence.
 		s.cutOff, s.commitBy = false, time.Time{}
-		s.seq.want("")
+		s.seq.want(leg.Ask{})
 	}
+	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}

@@ -61,10 +61,11 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 		CallID: ev.CallID, Name: ev.Text, Arguments: json.RawMessage(ev.Arguments), Offered: s.cfg.Tools,
 	}
 	started := parley.ToolStartedData{CallID: ev.CallID, Name: ev.Text, Arguments: argumentsOnRecord(ev.Arguments)}
+	rec := s.rec // of this stream: the session may get another one
 	s.tools.wg.Go(func() {
 		ctx := s.tools.ctx
 		var res tool.Result
-		if err := s.rec.Intent(ctx, parley.EventToolStarted, started); err != nil {
+		if err := rec.Intent(ctx, parley.EventToolStarted, started); err != nil {
 			res = tool.Result{Output: `{"error":"the tool was not run: its start could not be recorded"}`, Outcome: "error"}
 		} else {
 			res = s.runTool(ctx, call)
@@ -93,6 +94,6 @@ func (s *Session) onToolResult(r toolResult) {
 		return // the goodbye was said in the same answer
 	}
 	if s.tools.running() == 0 {
-		s.seq.want("")
+		s.seq.want(leg.Ask{})
 	}
 }

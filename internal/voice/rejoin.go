@@ -1,0 +1,34 @@
+package voice
+
+import (
+	"time"
+
+	"parley"
+)
+
+// detach ends a run whose stream is gone without a stop: the call may still live and come back.
+func (s *Session) detach() {
+	s.outcome = &Outcome{Detached: true, Keep: keepDetached}
+}
+
+// Rejoin gives a kept session another stream of its call, for the next Run. rec must belong to the call's new epoch.
+// over and taken are of that stream, as in Config.
+func (s *Session) Rejoin(carrier Carrier, rec Recorder, call parley.Call, over, taken <-chan struct{}) {
+	s.carrier, s.rec = carrier, rec
+	s.cfg.Call, s.cfg.Over, s.cfg.Taken = call, over, taken
+}
+
+// goOn takes up the conversation on a new stream: what the caller has not heard is played from there.
+func (s *Session) goOn() {
+	now := time.Now()
+	s.outcome, s.carrierGone = nil, false
+	s.lastMedia, s.lastActivity = now, now
+	if !s.ready {
+		s.startedAt = now
+	}
+	for _, p := range s.ledger.items {
+		delete(s.said, p.recordID()) // its words were put on record as cut off: they are told again in the end
+	}
+	s.ledger.newRoad()
+	s.sendMark(now)
+}
