@@ -40,9 +40,8 @@ type Options struct {
 
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
-	Chat  *chat.Service
-	Calls *call.Service // begins web calls, signs for the simulated phone
-
+	Chat    *chat.Service
+	Calls   *call.Service   // begins web calls, signs for the simulated phone
 	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 

@@ -73,7 +73,7 @@ func (c *Client) numbers(ctx context.Context, query url.Values) (all []Number, m
 			return all, true, nil
 		}
 		var page numberPage
-		if err := c.send(ctx, http.MethodGet, next, nil, &page); err != nil {
+		if err := c.do(ctx, http.MethodGet, next, nil, &page); err != nil {
 			return nil, false, err
 		}
 		all = append(all, page.Numbers...)
@@ -99,7 +99,7 @@ func (c *Client) nextPage(uri string) (string, error) {
 // UpdateNumber changes what a number's fields name, such as VoiceUrl; an empty value clears one.
 func (c *Client) UpdateNumber(ctx context.Context, sid string, fields url.Values) (*Number, error) {
 	var n Number
-	if err := c.do(ctx, http.MethodPost, "IncomingPhoneNumbers/"+url.PathEscape(sid)+".json", strings.NewReader(fields.Encode()), &n); err != nil {
+	if err := c.do(ctx, http.MethodPost, c.resource("IncomingPhoneNumbers/"+url.PathEscape(sid)+".json"), fields, &n); err != nil {
 		return nil, err
 	}
 	if n.SID != sid {
