@@ -168,7 +168,7 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 
 // goOn answers a call that lives and has no stream.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
-	if hops := hopsOf(r); h.draining.Load() && c.Intent == parley.IntentNone && hops < maxHops && h.opt.Calls.Others() {
+	if hops := hopsOf(r); h.draining.Load() && (c.Intent == parley.IntentNone || c.Intent == parley.IntentKeys) && hops < maxHops && h.opt.Calls.Others() {
 		h.elsewhere(w, hops)
 		return
 	}
@@ -177,16 +177,30 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 	case err != nil:
 		h.opt.Logger.Error("call not resumed", slog.String("call_id", c.ID), slog.Any("error", err))
 		h.notice(w, textUnavailable, "", "")
-	case next.Intent == parley.IntentHangup:
-		h.twiml(w, twilio.Hangup{})
-	case next.Intent == parley.IntentNotice || h.streams.isShut():
-		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
 	default:
-		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
-		h.connect(w, next.Ticket, next.Language)
-		return
+		h.follow(w, &c, next)
+		if next.Ticket != (call.Ticket{}) {
+			h.opt.Capacity.Expect(c.CallSID, c.OrgID)
+			return
+		}
 	}
 	h.farewells.said(c.ID)
+}
+
+// follow tells the carrier what is next.
+func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) {
+	switch {
+	case next.Intent == parley.IntentHangup:
+		h.twiml(w, twilio.Hangup{})
+	case next.Intent == parley.IntentTransfer:
+		h.transfer(w, c, next)
+	case next.Intent == parley.IntentNotice || h.streams.isShut():
+		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
+	case next.Intent == parley.IntentKeys:
+		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})
+	default:
+		h.connect(w, next.Ticket, next.Language)
+	}
 }
 
 // isOver reports whether a callback says that its call has ended.

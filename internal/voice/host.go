@@ -179,6 +179,9 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 			}
 			return h.opt.Calls.Detach(ctx, a)
 		})
+	case out.Intent.Returns():
+		err = book(func(ctx context.Context) error { return h.opt.Calls.Depart(ctx, a, out.Intent, out.Errand) })
+		carrier.Close()
 	default:
 		if out.Intent != parley.IntentNone {
 			err = book(func(ctx context.Context) error { return h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent) })

@@ -77,6 +77,7 @@ type Config struct {
 type Outcome struct {
 	Reason   string            // one of parley.End*
 	Intent   parley.CallIntent // what the carrier's next request is answered with
+	Errand   parley.Errand     // of an intent to come back
 	Detached bool              // the stream vanished without a stop: the call may still live
 	Fenced   bool              // another stream or process owns the call now: touch nothing
 	// Keep is how long the session waits for another stream of its call; zero = it is over. See Rejoin.
