@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"parley"
 	"parley/internal/call"
@@ -30,6 +31,10 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	}
 	if form.Get("CallSid") == "" || form.Get("AccountSid") == "" {
 		http.Error(w, "CallSid and AccountSid are required", http.StatusBadRequest)
+		return
+	}
+	if strings.HasPrefix(form.Get("CallSid"), parley.BrowserSIDPrefix) {
+		http.Error(w, "This CallSid is not Twilio's", http.StatusBadRequest)
 		return
 	}
 	if id := form.Get(call.FormTestCall); id != "" {
@@ -120,6 +125,10 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, unknown func(
 		return nil, nil
 	}
 	c, err := h.opt.Calls.BySID(r.Context(), form.Get("CallSid"))
+	if err == nil && c.FromBrowser() { // no carrier knows it
+		h.unknown(w, r, form, func() { h.twiml(w, twilio.Hangup{}) })
+		return nil, nil
+	}
 	if parley.IsNotFound(err) {
 		unknown(form)
 		return nil, nil
