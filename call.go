@@ -98,6 +98,7 @@ type Call struct {
 
 // Continued reports whether the call had an earlier stream.
 func (c Call) Continued() bool { return c.Resumes+c.Returns > 0 }
+
 // BrowserSIDPrefix begins the CallSID of a browser call, which no carrier knows: the server makes it. Twilio's
 // begin with CA.
 const BrowserSIDPrefix = "WB"
