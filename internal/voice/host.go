@@ -147,7 +147,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 		},
 		RunTool: h.opt.Tools.Run,
 		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver,
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,
 	})
 }
