@@ -190,13 +190,11 @@ func (a *app) startModel(context.Context) error {
 	return nil
 }
 
-// recover takes over what an earlier process left. Only a server on its own SQLite file may do so at once; with
-// several nodes on PostgreSQL the reconciler does it by time.
+// recover makes this process known to others on the same database, and takes over what an earlier one left. Only a
+// server on its own SQLite file may do so at once; on PostgreSQL the processes look after each other's calls.
 func (a *app) recover(ctx context.Context) error {
-	if a.cfg.DatabaseURL != "" {
-		return nil
-	}
-	return a.calls.Recover(ctx)
+	a.onClose("calls", a.calls.Leave)
+	return errors.Join(a.calls.Join(ctx), a.calls.Recover(ctx))
 }
 
 // run answers until ctx ends, then lets live calls finish.

@@ -17,6 +17,7 @@ import (
 	"parley/internal/event"
 	"parley/internal/limit"
 	"parley/internal/log"
+	"parley/internal/number"
 	"parley/internal/openai"
 	"parley/internal/phone"
 	"parley/internal/server"
@@ -97,6 +98,7 @@ func (a *app) wireServer() {
 	rest := api.New(api.Options{
 		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
+		Numbers: number.New(number.Options{Store: a.store, Account: a.calls.Account, PublicURL: a.origin, APIURL: a.cfg.TwilioAPIURL, DefaultOrg: a.setup.org.ID, Logger: a.logger}),
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{

@@ -43,6 +43,9 @@ type Host struct {
 	live atomic.Int64
 	seats
 
+	handOver chan struct{}
+	handOnce sync.Once
+
 	mu    sync.Mutex
 	stats Stats
 }
@@ -55,7 +58,7 @@ func NewHost(opt HostOptions) *Host {
 	if opt.Capacity == nil {
 		opt.Capacity = capacity.New(capacity.Options{})
 	}
-	return &Host{opt: opt}
+	return &Host{opt: opt, handOver: make(chan struct{})}
 }
 
 // Live is the number of sessions running now.
@@ -122,6 +125,10 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	return out
 }
 
+// HandOver makes every session, those to come included, let its call go at the end of a turn, for another process. It
+// may be called more than once.
+func (h *Host) HandOver() { h.handOnce.Do(func() { close(h.handOver) }) }
+
 // Close releases the sessions that wait for another stream of their call.
 func (h *Host) Close() { h.seats.close() }
 
@@ -140,7 +147,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 		},
 		RunTool: h.opt.Tools.Run,
 		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(), Taken: a.Taken(),
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver,
 		Log: logger,
 	})
 }
@@ -171,8 +178,14 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 		h.opt.Calls.Abandon(a)
 	case out.Detached:
 		err = book(func(ctx context.Context) error {
-			return h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+			if out.HandOver {
+				return h.opt.Calls.HandOver(ctx, a)
+			}
+			return h.opt.Calls.Detach(ctx, a)
 		})
+	case out.Intent.Returns():
+		err = book(func(ctx context.Context) error { return h.opt.Calls.Depart(ctx, a, out.Intent, out.Errand) })
+		carrier.Close()
 	default:
 		if out.Intent != parley.IntentNone {
 			err = book(func(ctx context.Context) error { return h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent) })
