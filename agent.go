@@ -71,6 +71,7 @@ type VoiceConfig struct {
 	TurnDetection         string           `json:"turnDetection"`   // server_vad, semantic_vad
 	FallbackNumber        *string          `json:"fallbackNumber"`  // E.164, dialed when no agent can answer
 	TransferTargets       []TransferTarget `json:"transferTargets"` // whom transfer_call may connect to; the fallback is not one of them
+	MaxCost               *float64         `json:"maxCost"`         // US dollars that a call may cost before the agent ends it; nil = no limit
 }
 
 // DefaultVoiceConfig returns the contract's defaults.

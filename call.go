@@ -5,14 +5,12 @@ import "time"
 // CallState is the state of a call row; internal/call owns the transitions:
 //
 //	ringing ──→ live ⇄ detached ──→ ended
-//	   │         └───────────────────↑ │
+//	   │         ↑└─ transferring ───↑ │
 //	   └─────────────────────────────↑ └→ detached (the carrier says that the call goes on)
 //
-// A detached call that was left for a transfer becomes transferring, and from there ended, or detached again when the
-// target does not take it.
-//
 // A stream that attaches makes a call live, wherever it was but ended. A live call whose stream or process is lost
-// becomes detached. A call that we decided to end (an intent) is never reopened.
+// becomes detached. A transfer that nobody takes makes it detached, until it has its next stream. A call that we decided to end (an intent) is
+// never reopened.
 type CallState string
 
 // The call states.

@@ -30,6 +30,7 @@ const (
 	EventConversationStarted = "conversation.started"  // intent, ConversationStartedData
 	EventStreamStarted       = "stream.started"        // intent, StreamStartedData
 	EventStreamDetached      = "stream.detached"       // fact, StreamDetachedData
+	EventStreamMeasured      = "stream.measured"       // fact, StreamMeasuredData: how the stream went, when it ends
 	EventReopened            = "conversation.reopened" // intent, StreamDetachedData: an end that came too early is taken back
 	EventModelConnected      = "model.connected"       // fact, ModelConnectedData
 	EventSpeechStarted       = "speech.started"        // telemetry, SpeechData: the model's VAD heard the caller
@@ -52,6 +53,7 @@ const (
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
 	EventError               = "error"                 // fact, ErrorData
 	EventGap                 = "log.gap"               // telemetry was dropped, GapData
+	EventCostReached         = "cost.reached"          // fact, CostReachedData: the call has cost what it may
 	EventEndRequested        = "end.requested"         // intent, EndData: we decided to end the call
 	EventConversationEnded   = "conversation.ended"    // intent, EndData; the last one counts, unless it was reopened
 )
@@ -78,6 +80,16 @@ type StreamStartedData struct {
 // StreamDetachedData says that the media stream is gone although the call goes on, or may go on.
 type StreamDetachedData struct {
 	Reason string `json:"reason"`
+}
+
+// StreamMeasuredData is the quality of a media stream as we can know it. A frame is 20 ms.
+type StreamMeasuredData struct {
+	FramesIn  int64 `json:"framesIn"`  // of the caller
+	FramesOut int64 `json:"framesOut"` // to the caller
+	Late      int64 `json:"late"`      // of those, frames that left more than 20 ms after their time
+	Underruns int   `json:"underruns"` // holes in the agent's voice
+	RoundTrip int64 `json:"roundTripMs"`
+	LeadMs    int64 `json:"leadMs"` // how far ahead audio was sent in the end
 }
 
 // ModelConnectedData says that the model's session is configured and usable. Ms counts from the attach.
@@ -160,24 +172,35 @@ type ToolCompletedData struct {
 	Ms      int64  `json:"ms"`
 }
 
-// UsageData is the bill of one response or transcription.
+// The kinds of a bill.
+const (
+	UsageResponse      = "" // of the model
+	UsageTranscription = "transcription"
+	UsageCarrier       = "carrier" // of the whole call so far: the newest one replaces the others
+)
+
+// UsageData is the bill of one response or transcription, or of the carrier.
 type UsageData struct {
+	Kind       string `json:"kind,omitempty"`
 	ResponseID string `json:"responseId,omitempty"`
-	Model      string `json:"model"`
+	Model      string `json:"model,omitempty"`
 	Usage      Usage  `json:"usage"`
-	Cost       int64  `json:"cost"` // micro-dollars; 0 for the simulated model and for models without a price
+	Cost       int64  `json:"cost"` // micro-dollars; 0 for what is simulated and for what has no known price
 	Prices     string `json:"prices,omitempty"`
 }
 
 // TurnLatencyData measures one answer, in milliseconds. ResponseMs is what the caller feels beyond the
-// endpointing wait: from the model's speech_stopped to our first frame to the carrier.
+// endpointing wait: from the model's speech_stopped to our first frame to the carrier. A voice turn is on record
+// when its answer was heard, or cannot be any more; HeardMs is then absent.
 type TurnLatencyData struct {
 	ItemID      string `json:"itemId,omitempty"` // the user's item that was answered
 	ResponseID  string `json:"responseId,omitempty"`
 	EndpointMs  int64  `json:"endpointMs,omitempty"` // end of the caller's speech → speech_stopped (voice)
 	CreateMs    int64  `json:"createMs,omitempty"`   // speech_stopped → response.create sent (voice)
 	FirstByteMs int64  `json:"firstByteMs"`          // request → first audio or text of the model
+	FrameMs     int64  `json:"frameMs,omitempty"`    // first audio → first frame out (voice)
 	ResponseMs  int64  `json:"responseMs"`           // speech_stopped (or request) → first frame or text out
+	HeardMs     *int64 `json:"heardMs,omitempty"`    // first frame out → it began to play at the caller, by the carrier's word (voice)
 }
 
 // DTMFData is one key pressed by the caller.
@@ -221,6 +244,12 @@ type ErrorData struct {
 // GapData counts telemetry events that were dropped under load.
 type GapData struct {
 	Dropped int64 `json:"dropped"`
+}
+
+// CostReachedData is in micro-dollars; Cost is of the call so far, the carrier's minutes included.
+type CostReachedData struct {
+	Cost  int64 `json:"cost"`
+	Limit int64 `json:"limit"`
 }
 
 // EndData says why a conversation ends.

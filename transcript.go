@@ -2,7 +2,6 @@ package parley
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 )
 
@@ -14,14 +13,6 @@ type Summary struct {
 	Cost         int64   `json:"cost"` // micro-dollars
 	Prices       string  `json:"prices,omitempty"`
 	Latency      Latency `json:"latency"`
-}
-
-// Latency summarizes the response times of a conversation's turns, in milliseconds.
-type Latency struct {
-	Turns int   `json:"turns" doc:"Answered turns." example:"4"`
-	P50Ms int64 `json:"p50Ms" doc:"Half of the turns were answered within this time." example:"640"`
-	P95Ms int64 `json:"p95Ms" doc:"95 % of the turns were answered within this time." example:"910"`
-	MaxMs int64 `json:"maxMs" doc:"The slowest answer." example:"910"`
 }
 
 // Message is one line of the transcript, in the order of the conversation.
@@ -49,6 +40,8 @@ type Record struct {
 	Summary
 	Messages  []Message
 	ToolCalls []ToolCall
+	// CarrierCost is the carrier's part of Cost, in micro-dollars.
+	CarrierCost int64
 }
 
 // Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
@@ -65,7 +58,8 @@ type projector struct {
 	rec     Record
 	item    map[string]int // item id → index into rec.Messages
 	call    map[string]int // tool call id → index into rec.ToolCalls
-	answers []int64
+	turns   []TurnLatencyData
+	carrier UsageData
 	// speaking are the spoken answers whose end is not on record: index into rec.Messages → what was heard of them so
 	// far, to a second.
 	speaking map[int]string
@@ -142,14 +136,23 @@ func (p *projector) apply(e Event) {
 		p.rec.Messages = append(p.rec.Messages, Message{Role: "tool", Text: d.Result, At: e.At})
 	case EventUsage:
 		d := decode[UsageData](e)
-		p.rec.Usage = p.rec.Usage.Add(d.Usage)
-		p.rec.Cost += d.Cost
-		if d.Prices != "" {
-			p.rec.Prices = d.Prices
-		}
+		p.bill(d)
 	case EventTurnLatency:
-		p.answers = append(p.answers, decode[TurnLatencyData](e).ResponseMs)
+		p.turns = append(p.turns, decode[TurnLatencyData](e))
 	}
+}
+
+// bill adds a bill. The carrier's is of the whole call: a call that was ended and came back is billed again, as one.
+func (p *projector) bill(d UsageData) {
+	if d.Prices != "" {
+		p.rec.Prices = d.Prices
+	}
+	if d.Kind == UsageCarrier {
+		p.carrier = d
+		return
+	}
+	p.rec.Usage = p.rec.Usage.Add(d.Usage)
+	p.rec.Cost += d.Cost
 }
 
 func (p *projector) finish() Record {
@@ -158,10 +161,10 @@ func (p *projector) finish() Record {
 			m.Text = heard // its words come with its end
 		}
 	}
-	slices.Sort(p.answers)
-	if n := len(p.answers); n > 0 {
-		p.rec.Latency = Latency{Turns: n, P50Ms: p.answers[(n-1)/2], P95Ms: p.answers[(n-1)*95/100], MaxMs: p.answers[n-1]}
-	}
+	p.rec.Latency = latencyOf(p.turns)
+	p.rec.Usage = p.rec.Usage.Add(p.carrier.Usage)
+	p.rec.Cost += p.carrier.Cost
+	p.rec.CarrierCost = p.carrier.Cost
 	for _, m := range p.rec.Messages {
 		if m.Role != "tool" {
 			p.rec.MessageCount++

@@ -58,6 +58,7 @@ type VoiceConfig struct {
 	TurnDetection         string                  `json:"turnDetection" enum:"server_vad,semantic_vad" default:"server_vad" doc:"How the end of the caller's turn is found: by silence, or by meaning."`
 	FallbackNumber        *string                 `json:"fallbackNumber" pattern:"^\\+[1-9][0-9]{1,14}$" doc:"E.164; dialed when no agent can answer."`
 	TransferTargets       []parley.TransferTarget `json:"transferTargets" maxItems:"20" nullable:"false" doc:"Whom the tool transfer_call may connect a caller to; the whole list is replaced. The model chooses by name, never by number."`
+	MaxCost               *float64                `json:"maxCost" minimum:"0.01" maximum:"1000" doc:"US dollars that a call may cost, for model, transcription and carrier together: then the agent says goodbye and ends it. Null = no limit." example:"0.5"`
 }
 
 // ChatConfig documents parley.ChatConfig; a conversion in a test keeps them equal.

@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/log"
+	"parley/internal/metric"
 	"parley/internal/secret"
 	"parley/internal/store"
 	"parley/internal/twilio"
@@ -40,7 +42,10 @@ type Options struct {
 	Defaults     parley.Credentials
 	Simulated    bool // Defaults are the simulated phone's
 	TwilioAPIURL string
-	Logger       *slog.Logger
+	Bill         *bill.Bill // nil: the built-in prices
+	// Ended is told of every call that this process ended, with its log; it must not block. May be nil.
+	Ended  func(parley.Conversation, []parley.Event)
+	Logger *slog.Logger
 }
 
 // reachesSimulated reports whether the REST API is not Twilio's own: then a simulated phone may be behind it.
@@ -60,11 +65,17 @@ type Service struct {
 	nodes    nodes
 	draining atomic.Bool
 	wake     chan struct{} // capacity 1: the keeper has something to do before its next beat
+	ended    *metric.Vec
 }
 
 // New makes the service. Join makes it known to other processes, and Run must be started for calls to be reconciled.
 func New(st *store.Store, lg *log.Log, ring *secret.Ring, opt Options) *Service {
-	return &Service{st: st, log: lg, ring: ring, tokenKey: ring.Derive("stream-token"), opt: opt, wake: make(chan struct{}, 1)}
+	if opt.Bill == nil {
+		opt.Bill = bill.Builtin()
+	}
+	return &Service{
+		st: st, log: lg, ring: ring, tokenKey: ring.Derive("stream-token"), opt: opt, ended: metric.NewVec("reason"), wake: make(chan struct{}, 1),
+	}
 }
 
 // Account is the carrier account that signs an organization's requests.

@@ -24,6 +24,9 @@ var finalStatus = map[string]string{
 	"failed":    parley.EndNotAnswered,
 }
 
+// Final reports whether a CallStatus says that the call is over.
+func Final(status string) bool { return finalStatus[status] != "" }
+
 // Status books a status callback. A final status ends a call that is still open. A session that runs is told and ends
 // the call itself, as by its stream's stop, which usually came first: here at once, in another process by the store.
 func (s *Service) Status(ctx context.Context, c parley.Call, status string) error {

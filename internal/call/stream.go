@@ -18,10 +18,12 @@ import (
 // Attachment is a call with its media stream: everything a session needs. The holder of the attachment owns
 // the call until it detaches or finishes it, or until another process attaches (Writer.Done).
 type Attachment struct {
-	Call    parley.Call
-	Agent   parley.Agent
-	Writer  *log.Writer
-	History []leg.HistoryItem // of earlier streams of the same call
+	Call      parley.Call
+	Agent     parley.Agent
+	Writer    *log.Writer
+	History   []leg.HistoryItem // of earlier streams of the same call
+	Spent     int64             // by them, in micro-dollars, without the carrier
+	Direction string            // inbound, outbound
 	// HadMedia reports whether the stream brought any audio; nil = it did. Set it before the session runs.
 	HadMedia func() bool
 
@@ -96,6 +98,7 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 		return fmt.Errorf("find the call's agent: %w", err)
 	}
 	a.Agent = agent
+	a.Direction = s.direction(ctx, c)
 	if err := a.Writer.Intent(ctx, parley.EventStreamStarted, started); err != nil {
 		return fmt.Errorf("record stream: %w", err)
 	}
@@ -104,7 +107,8 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 		if err != nil {
 			return fmt.Errorf("read the call's history: %w", err)
 		}
-		a.History = history(parley.Project(events))
+		rec := parley.Project(events)
+		a.History, a.Spent = history(rec), rec.Cost-rec.CarrierCost
 	}
 	return nil
 }
@@ -202,7 +206,10 @@ func (s *Service) Finish(ctx context.Context, a *Attachment, reason string) erro
 
 // finish closes the books of a call whose writer we hold. a is the stream that ended with it, nil if there was none.
 func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reason string, a *Attachment) error {
-	return w.Intent(ctx, parley.EventConversationEnded, parley.EndData{Reason: reason},
+	s.billCarrier(ctx, w, c, reason)
+	var ended parley.Conversation
+	var log []parley.Event
+	err := w.Intent(ctx, parley.EventConversationEnded, parley.EndData{Reason: reason},
 		func(ctx context.Context, tx *store.Tx) error {
 			row, err := tx.FindCall(ctx, c.OrgID, c.ID)
 			if err != nil {
@@ -234,8 +241,13 @@ func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reas
 			if parley.EndFailed(reason) {
 				conv.Status = parley.ConversationFailed
 			}
+			ended, log = conv, events
 			return tx.UpdateConversation(ctx, c.OrgID, conv)
 		})
+	if err == nil {
+		s.report(ended, log)
+	}
+	return err
 }
 
 func simulatedModel(events []parley.Event) bool {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/twilio"
 	"parley/internal/voice"
 )
@@ -27,7 +28,9 @@ type Options struct {
 	Host *voice.Host
 	// Refuse says that no new call can be taken now, and why (backlog of the log); nil = never.
 	Refuse func() bool
-	Logger *slog.Logger
+	// Capacity decides whether another call can be taken; nil = always.
+	Capacity *capacity.Capacity
+	Logger   *slog.Logger
 }
 
 // Handler serves /twilio/. Safe for concurrent use.
@@ -43,6 +46,9 @@ type Handler struct {
 
 // New makes the handler. Drain ends its sessions.
 func New(opt Options) *Handler {
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{Promise: time.Minute})
+	}
 	h := &Handler{opt: opt, streamURL: "ws" + strings.TrimPrefix(opt.PublicURL, "http")}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h

@@ -53,6 +53,8 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
+	case !h.admit(form.Get("CallSid"), agent):
+		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
 	default:
 		h.answer(w, r, form, call.Incoming{
 			OrgID: route.OrgID, Agent: *agent, CallSID: form.Get("CallSid"), AccountSID: form.Get("AccountSid"),
@@ -66,8 +68,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, form url.Values
 	ticket, err := h.opt.Calls.Begin(r.Context(), in)
 	switch {
 	case parley.IsConflict(err):
+		h.opt.Capacity.Forget(in.CallSID)
 		h.known(w, r, form, in)
 	case err != nil:
+		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent))
 	default:
@@ -187,20 +191,16 @@ func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) 
 	case next.Intent == parley.IntentNotice || h.streams.isShut():
 		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
 	case next.Intent == parley.IntentKeys:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})
 	default:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language)
 	}
 }
 
 // isOver reports whether a callback says that its call has ended.
-func isOver(form url.Values) bool {
-	switch form.Get("CallStatus") {
-	case "completed", "busy", "no-answer", "failed", "canceled":
-		return true
-	}
-	return false
-}
+func isOver(form url.Values) bool { return call.Final(form.Get("CallStatus")) }
 
 // unknown answers a callback about a call that is not on record: it was refused before it got one, or it is a
 // stranger's. The dialed number decides who must have signed.
@@ -220,6 +220,9 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	})
 	if c == nil {
 		return
+	}
+	if isOver(form) {
+		h.opt.Capacity.Forget(c.CallSID)
 	}
 	if err := h.opt.Calls.Status(r.Context(), *c, form.Get("CallStatus")); err != nil {
 		h.fail(w, r, "book call status", err)

@@ -12,14 +12,15 @@ import (
 )
 
 const callColumns = `id, org_id, agent_id, call_sid, account_sid, from_address, to_address, state, owner, stream_sid,
-	intent, intent_data, end_reason, resumes, returns, created_at, updated_at, simulated, test, recent_resumes, empty_streams, rescues, over_reason,
-	CASE WHEN stream_token_hash IS NULL THEN 0 ELSE stream_token_expires_at END`
+	intent, intent_data, end_reason, resumes, returns, created_at, updated_at, simulated, test, recent_resumes, empty_streams,
+	rescues, over_reason, CASE WHEN stream_token_hash IS NULL THEN 0 ELSE stream_token_expires_at END`
 
 func scanCall(s scanner) (c parley.Call, err error) {
 	var created, updated, token int64
 	var recent, errand string
 	err = s.Scan(&c.ID, &c.OrgID, &c.AgentID, &c.CallSID, &c.AccountSID, &c.From, &c.To, &c.State, &c.Owner, &c.StreamSID,
-		&c.Intent, &errand, &c.EndReason, &c.Resumes, &c.Returns, &created, &updated, &c.Simulated, &c.Test, &recent, &c.EmptyStreams, &c.Rescues, &c.OverReason, &token)
+		&c.Intent, &errand, &c.EndReason, &c.Resumes, &c.Returns, &created, &updated, &c.Simulated, &c.Test, &recent, &c.EmptyStreams,
+		&c.Rescues, &c.OverReason, &token)
 	if err == nil && errand != "" {
 		err = json.Unmarshal([]byte(errand), &c.Errand)
 	}
@@ -198,9 +199,9 @@ func (tx *Tx) SetResumes(ctx context.Context, orgID string, c parley.Call) error
 	return nil
 }
 
-// UpdateCall replaces what changes during a call: state, owner, stream, intent and errand, end reason, resumes,
-// returns and UpdatedAt. An unused stream token dies with the end of the call, and so does the carrier's word of
-// MarkCallOver with the live state.
+// UpdateCall replaces what changes during a call: state, owner, stream, intent and errand, end reason, resumes, returns
+// and UpdatedAt. An unused stream token dies with the end of the call, and so does the carrier's word of MarkCallOver
+// with the live state.
 func (tx *Tx) UpdateCall(ctx context.Context, orgID string, c parley.Call) error {
 	const q = `UPDATE call SET state = $3, owner = $4, stream_sid = $5, intent = $6, end_reason = $7, resumes = $8, updated_at = $9,
 		intent_data = $11, returns = $12,

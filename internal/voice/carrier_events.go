@@ -21,9 +21,11 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.countIn()
 		s.onCallerAudio(ev.Payload)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
+		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
 		s.lastActivity = now

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,7 +29,8 @@ type carrierSim struct {
 	once   sync.Once
 
 	mu      sync.Mutex
-	refused error // of every send, once set
+	refused error         // of every send, once set
+	stalled time.Duration // of the next send
 
 	gate    sync.Mutex // of events
 	gone    bool
@@ -107,10 +109,19 @@ func (c *carrierSim) SendClear() error {
 	return c.send(carrierMsg{clear: true})
 }
 
+// stall makes the next send take some time, which a real one never does: a process that is late looks like this.
+func (c *carrierSim) stall(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = d
+}
+
 func (c *carrierSim) send(m carrierMsg) error {
 	c.mu.Lock()
-	refused := c.refused
+	refused, stall := c.refused, c.stalled
+	c.stalled = 0
 	c.mu.Unlock()
+	time.Sleep(stall)
 	if refused != nil {
 		return refused
 	}
@@ -367,6 +378,8 @@ type rigOptions struct {
 	dial    func(context.Context) (Model, error)
 	over    chan struct{}
 	call    parley.Call
+	model   string // "" = one without a price
+	spent   int64  // by earlier streams
 }
 
 // newRig starts a session whose model is connected and configured.
@@ -391,7 +404,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		opt.tool = func(context.Context, tool.Call) tool.Result { return tool.Result{Output: `{"ok":true}`, Outcome: "ok"} }
 	}
 	r.session = New(r.carrier, r.tape, Config{
-		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
+		Agent: parley.Agent{Model: cmp.Or(opt.model, "m"), Voice: &v}, History: opt.history, Tools: opt.tools, Spent: opt.spent,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
 	r.run()

@@ -1,8 +1,6 @@
 package voice
 
 import (
-	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -86,7 +84,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 		s.onCommitted(ev)
 	case leg.ModelTranscript:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
-		s.recordUsage("", ev.Usage)
+		s.billTranscript(ev.Usage)
 	case leg.ModelTranscriptFailed:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
@@ -217,7 +215,7 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 
 func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	s.seq.done(ev.ResponseID)
-	s.recordUsage(ev.ResponseID, ev.Usage)
+	s.billResponse(ev.ResponseID, ev.Usage)
 	doomed, dead := s.dead[ev.ResponseID]
 	if dead {
 		s.dead[ev.ResponseID] = nil
@@ -310,17 +308,4 @@ func (s *Session) modelLost(typ, message string) {
 	}
 	s.fault("model", typ, message)
 	s.end(parley.EndModelUnavailable, parley.IntentNotice)
-}
-
-// recordUsage puts a bill on record. The simulated model costs nothing.
-func (s *Session) recordUsage(responseID string, u *parley.Usage) {
-	if u == nil {
-		return
-	}
-	d := parley.UsageData{ResponseID: responseID, Model: s.cfg.Agent.Model, Usage: *u}
-	if !s.cfg.SimulatedModel {
-		d.Cost, d.Prices = parley.Cost(s.cfg.Agent.Model, *u)
-	}
-	s.rec.Fact(parley.EventUsage, d)
-	s.cfg.Log.Debug("usage", slog.String("response", responseID), slog.String("tokens", fmt.Sprint(u.TotalTokens)))
 }

@@ -15,9 +15,10 @@ func (s *Session) pump(now time.Time) {
 			break
 		}
 		if s.turn != nil && s.turn.respondedBy(p.responseID) {
-			s.reportLatency(p.responseID, now)
+			s.answered(p.responseID, now)
 		}
 		s.carrierSent(s.carrier.SendMedia(frame))
+		s.pace.out++
 		s.ledger.sentFrame(p, len(frame), now)
 		if s.ledger.wantsMark() {
 			s.sendMark(now)
@@ -86,6 +87,8 @@ func (s *Session) settle(now time.Time) {
 		for _, p := range s.ledger.items {
 			s.recordCut(p, heard)
 		}
+		s.recordLatency()
+		s.recordStream()
 	}
 	if s.outcome.Keep > 0 {
 		s.ledger.rewind(now)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -62,6 +63,10 @@ type Config struct {
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	Bill           *bill.Bill      // nil: the built-in prices
+	Counts         *Counts         // nil: nobody wants to know
+	Direction      string          // of the call, for the carrier's price
+	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
 	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
@@ -120,6 +125,9 @@ type Session struct {
 	ledger  ledger
 	seq     sequencer
 	turn    *turn
+	answer  *answer // of the last turn, until it is heard
+	pace    pace
+	budget  budget
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
@@ -151,10 +159,17 @@ type dialResult struct {
 
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	if cfg.Bill == nil {
+		cfg.Bill = bill.Builtin()
+	}
+	if cfg.Counts == nil {
+		cfg.Counts = NewCounts()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		dialed: make(chan dialResult, 1),
+		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
@@ -175,13 +190,16 @@ func (s *Session) Run(ctx context.Context) Outcome {
 
 	for s.outcome == nil {
 		now := time.Now()
+		s.paced(now)
 		s.pump(now)
 		s.create(now)
 		s.leave(now)
+		s.keepBudget(now)
 		s.handsOver(now)
 		if s.outcome != nil {
 			break
 		}
+		s.awaitFrame()
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -301,6 +319,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
+	}
+	if t, ok := s.budgetLooks(now); ok {
+		sooner(t)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
