@@ -1,6 +1,9 @@
 package parley
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // CallState is the state of a call row; internal/call owns the transitions:
 //
@@ -99,3 +102,14 @@ type Call struct {
 
 // Continued reports whether the call had an earlier stream.
 func (c Call) Continued() bool { return c.Resumes+c.Returns > 0 }
+
+// BrowserSIDPrefix begins the CallSID of a browser call, which no carrier knows: the server makes it. Twilio's
+// begin with CA.
+const BrowserSIDPrefix = "WB"
+
+// BrowserCaller is who calls from a browser: the page does not say more.
+const BrowserCaller = "web:visitor"
+
+// FromBrowser reports whether the call comes from a page instead of a telephone: it has no carrier account, no
+// webhooks, and nobody to ask for a hang-up.
+func (c Call) FromBrowser() bool { return strings.HasPrefix(c.CallSID, BrowserSIDPrefix) }

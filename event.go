@@ -154,6 +154,9 @@ type InterruptionData struct {
 	HeardMs    int64  `json:"heardMs"`
 	ReceivedMs int64  `json:"receivedMs"`
 	ClearedMs  int64  `json:"clearedMs"` // audio sent to the carrier but not heard
+
+	By       string `json:"by,omitempty"`       // ByGate, ByWords; "" when the agent was not being heard
+	PausedMs int64  `json:"pausedMs,omitempty"` // how long the agent had been silent when it was proven
 }
 
 // ToolStartedData is committed before the tool runs.

@@ -47,7 +47,7 @@ type Record struct {
 // Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
 // the API, the command line, summaries and replay all use it. Unknown types are skipped.
 func Project(events []Event) Record {
-	p := projector{item: map[string]int{}, call: map[string]int{}, speaking: map[int]string{}}
+	p := projector{item: map[string]int{}, call: map[string]int{}, speaking: map[int]string{}, echo: map[string]bool{}}
 	for _, e := range events {
 		p.apply(e)
 	}
@@ -59,6 +59,7 @@ type projector struct {
 	item    map[string]int // item id → index into rec.Messages
 	call    map[string]int // tool call id → index into rec.ToolCalls
 	turns   []TurnLatencyData
+	echo    map[string]bool // items of the caller's leg that nobody said
 	carrier UsageData
 	// speaking are the spoken answers whose end is not on record: index into rec.Messages → what was heard of them so
 	// far, to a second.
@@ -101,6 +102,10 @@ func (p *projector) apply(e Event) {
 	switch e.Type {
 	case EventTurnCommitted:
 		p.message(decode[TurnCommittedData](e).ItemID, "user", e.At)
+	case EventTurnDecided:
+		if d := decode[TurnDecidedData](e); d.State == TurnEcho {
+			p.echo[d.ItemID] = true
+		}
 	case EventMessageUser:
 		d := decode[MessageUserData](e)
 		p.message(d.ItemID, "user", e.At).Text = d.Text
@@ -161,6 +166,7 @@ func (p *projector) finish() Record {
 			m.Text = heard // its words come with its end
 		}
 	}
+	p.dropEchoes()
 	p.rec.Latency = latencyOf(p.turns)
 	p.rec.Usage = p.rec.Usage.Add(p.carrier.Usage)
 	p.rec.Cost += p.carrier.Cost
@@ -171,6 +177,23 @@ func (p *projector) finish() Record {
 		}
 	}
 	return p.rec
+}
+
+// dropEchoes takes out what turned out to be the agent's own voice, or a noise.
+func (p *projector) dropEchoes() {
+	drop := make([]bool, len(p.rec.Messages))
+	for id := range p.echo {
+		if i, ok := p.item[id]; ok {
+			drop[i] = true
+		}
+	}
+	kept := p.rec.Messages[:0]
+	for i, m := range p.rec.Messages {
+		if !drop[i] {
+			kept = append(kept, m)
+		}
+	}
+	p.rec.Messages = kept
 }
 
 // decode reads an event's data; our own writer made it, so a failure leaves the zero value.

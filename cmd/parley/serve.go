@@ -89,6 +89,7 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 	steps := []func(context.Context) error{
 		a.readPrices,
 		a.listen, // before anything is made: a taken port leaves nothing behind
+		a.listenDebug,
 		a.openData,
 		a.openRing,
 		a.setUp,

@@ -20,6 +20,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/chat"
 	"parley/internal/limit"
+	"parley/internal/number"
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
@@ -39,8 +40,9 @@ type Options struct {
 
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
-	Chat  *chat.Service
-	Calls *call.Service // signs for the simulated phone
+	Chat    *chat.Service
+	Calls   *call.Service   // begins web calls, signs for the simulated phone
+	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 
 // heavyAtOnce bounds the memory that one organization's lists take: a page of the longest instructions is 40 MB, and
@@ -80,9 +82,11 @@ func New(opt Options) *API {
 // operations is the list of everything that the API can do.
 func (a *API) operations() {
 	a.agentOperations()
+	a.numberOperations()
 	a.toolOperations()
 	a.conversationOperations()
 	a.chatOperations()
+	a.webCallOperations()
 	a.testCallOperations()
 	a.keyOperations()
 	a.organizationOperations()

@@ -95,6 +95,7 @@ type Serve struct {
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
 	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
 	CommitDelay    time.Duration `name:"commit-delay" env:"PARLEY_COMMIT_DELAY" default:"0s" hidden:"" help:"Measuring aid: added to every database commit."`
+	DebugListen    string        `name:"debug-listen" env:"PARLEY_DEBUG_LISTEN" placeholder:"ADDRESS" hidden:"" help:"Loopback address for profiles (/debug/pprof/), such as 127.0.0.1:6060. Empty: none."`
 	TrustedProxies string        `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" placeholder:"CIDRS" help:"CIDRs whose X-Forwarded-For counts, separated by commas."`
 }
 
@@ -126,6 +127,13 @@ func (s Serve) checkListen() error {
 	}
 	if err != nil {
 		return problem("PARLEY_LISTEN", fmt.Sprintf("is %q, which is no address", s.Listen), "give host:port such as 127.0.0.1:8080 or :8080")
+	}
+	if s.DebugListen == "" {
+		return nil
+	}
+	debug, err := netip.ParseAddrPort(s.DebugListen)
+	if err != nil || !debug.Addr().IsLoopback() {
+		return problem("PARLEY_DEBUG_LISTEN", fmt.Sprintf("is %q", s.DebugListen), "give a loopback address and a port, such as 127.0.0.1:6060: profiles are for this machine only")
 	}
 	return nil
 }

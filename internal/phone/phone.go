@@ -1,7 +1,8 @@
-// Package phone is the HTTP of /twilio: the webhooks of a call and the socket of its media stream. It checks
-// who is asking, lets internal/call decide, and answers in TwiML; a live stream is handed to internal/voice.
+// Package phone is the HTTP of calls: under /twilio the webhooks of a call and the socket of its media stream,
+// under /web-call the socket of a browser's. It checks who is asking, lets internal/call decide, and answers
+// Twilio in TwiML; a live stream is handed to internal/voice.
 //
-// Every request must be signed by the account of the organization that the dialed number (for callbacks: the
+// Every request of Twilio must be signed by the account of the organization that the dialed number (for callbacks: the
 // call's record) belongs to. What a request says about itself is believed only after that.
 package phone
 
@@ -16,6 +17,7 @@ import (
 
 	"parley/internal/call"
 	"parley/internal/capacity"
+	"parley/internal/log"
 	"parley/internal/twilio"
 	"parley/internal/voice"
 )
@@ -26,6 +28,8 @@ type Options struct {
 	Calls     *call.Service
 	// Host runs the sessions.
 	Host *voice.Host
+	// Log is followed to show a browser what happens in its call.
+	Log *log.Log
 	// Refuse says that no new call can be taken now, and why (backlog of the log); nil = never.
 	Refuse func() bool
 	// Capacity decides whether another call can be taken; nil = always.
@@ -33,7 +37,7 @@ type Options struct {
 	Logger   *slog.Logger
 }
 
-// Handler serves /twilio/. Safe for concurrent use.
+// Handler serves /twilio/ and /web-call/. Safe for concurrent use.
 type Handler struct {
 	opt       Options
 	streamURL string // ws or wss form of PublicURL
@@ -63,6 +67,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /twilio/whisper", h.whisper)
 	mux.HandleFunc("POST /twilio/leg", h.leg)
 	mux.HandleFunc("GET /twilio/stream/{token}", h.stream)
+	mux.HandleFunc("GET /web-call/{token}", h.webCall)
 }
 
 // StopTaking makes new calls be turned away while live ones go on.

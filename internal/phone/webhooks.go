@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"parley"
 	"parley/internal/call"
@@ -30,6 +31,10 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	}
 	if form.Get("CallSid") == "" || form.Get("AccountSid") == "" {
 		http.Error(w, "CallSid and AccountSid are required", http.StatusBadRequest)
+		return
+	}
+	if strings.HasPrefix(form.Get("CallSid"), parley.BrowserSIDPrefix) {
+		http.Error(w, "This CallSid is not Twilio's", http.StatusBadRequest)
 		return
 	}
 	if id := form.Get(call.FormTestCall); id != "" {
@@ -120,7 +125,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, unknown func(
 		return nil, nil
 	}
 	c, err := h.opt.Calls.BySID(r.Context(), form.Get("CallSid"))
-	if parley.IsNotFound(err) {
+	if parley.IsNotFound(err) || err == nil && c.FromBrowser() {
 		unknown(form)
 		return nil, nil
 	}

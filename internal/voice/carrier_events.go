@@ -23,6 +23,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 		s.lastMedia = now
 		s.countIn()
 		s.onCallerAudio(ev.Payload)
+		s.hearCaller(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
 		s.answerHeard(now)

@@ -81,10 +81,11 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	case leg.ModelSpeechStopped:
 		s.onSpeechStopped(ev, now)
 	case leg.ModelCommitted:
-		s.onCommitted(ev)
+		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
 		s.billTranscript(ev.Usage)
+		s.onWords(ev.ItemID, ev.Text, now)
 	case leg.ModelTranscriptFailed:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
@@ -98,23 +99,26 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity, s.commitBy = true, now, time.Time{}
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	s.interrupt(now)
+	s.speechBegins(ev.ItemID, now)
 }
 
 func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	s.turn = &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	if s.speechEnds(t, now) {
+		s.turn = t
+	}
 	if s.cutOff {
 		s.commitBy = now.Add(commitTimeout)
 	}
 }
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
-func (s *Session) onCommitted(ev leg.ModelEvent) {
+func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
-	s.seq.want(leg.Ask{})
+	s.turnCommitted(ev.ItemID, now)
 }
 
 // onResponse handles the events of responses. What belongs to an interrupted response, or comes after its

@@ -9,7 +9,7 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && !s.carrierGone && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
+	for s.outcome == nil && !s.carrierGone && !s.barge.paused && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
@@ -17,6 +17,7 @@ func (s *Session) pump(now time.Time) {
 		if s.turn != nil && s.turn.respondedBy(p.responseID) {
 			s.answered(p.responseID, now)
 		}
+		s.hearAgent(frame, now)
 		s.carrierSent(s.carrier.SendMedia(frame))
 		s.pace.out++
 		s.ledger.sentFrame(p, len(frame), now)
@@ -32,7 +33,7 @@ func (s *Session) pump(now time.Time) {
 // frameWaits reports whether pump has something to send later.
 func (s *Session) frameWaits() bool {
 	p, _ := s.ledger.next()
-	return p != nil && !s.carrierGone
+	return p != nil && !s.carrierGone && !s.barge.paused
 }
 
 func (s *Session) sendMark(now time.Time) {
@@ -47,6 +48,7 @@ func (s *Session) reportHeard(now time.Time) {
 			continue // an item without audio was not spoken
 		}
 		text, approximate := p.heardText(p.received)
+		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: p.receivedMs(), AudioMs: p.receivedMs(), Approximate: approximate,
 		})
@@ -103,6 +105,7 @@ func (s *Session) recordCut(p *playItem, heard int64) int64 {
 	s.recordWords(p, p.done)
 	if p.received > 0 {
 		text, approximate := p.heardText(n)
+		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),
 			Interrupted: !p.done || n < p.received, Approximate: approximate,

@@ -123,6 +123,7 @@ type Session struct {
 	appended    int64  // bytes of caller's audio given to the model
 
 	ledger  ledger
+	barge   barge
 	seq     sequencer
 	turn    *turn
 	answer  *answer // of the last turn, until it is heard
@@ -171,6 +172,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		dialed: make(chan dialResult, 1),
 		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
+		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -192,6 +194,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 		now := time.Now()
 		s.paced(now)
 		s.pump(now)
+		s.resolve(now)
 		s.create(now)
 		s.leave(now)
 		s.keepBudget(now)
@@ -308,6 +311,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
 	}
+	if t := s.bargeDeadline(now); !t.IsZero() {
+		sooner(t)
+	}
 	if !s.ready {
 		sooner(s.startedAt.Add(setupTimeout))
 	}
@@ -376,6 +382,7 @@ func (s *Session) onTime(now time.Time) {
 		s.cutOff, s.commitBy = false, time.Time{}
 		s.seq.want(leg.Ask{})
 	}
+	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}
