@@ -64,7 +64,6 @@ type projector struct {
 	// speaking are the spoken answers whose end is not on record: index into rec.Messages → what was heard of them so
 	// far, to a second.
 	speaking map[int]string
-	echo     map[string]bool // items of the caller's that nobody said
 }
 
 // spoken notes how far an answer was heard that is still being spoken.

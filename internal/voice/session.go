@@ -69,6 +69,7 @@ type Config struct {
 	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
+	Lost           bool            // the caller noticed that an earlier stream was lost
 	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
 	Log            *slog.Logger
 }
