@@ -46,6 +46,9 @@ const (
 	EventUsage               = "usage"                 // fact, UsageData
 	EventTurnLatency         = "turn.latency"          // fact, TurnLatencyData
 	EventDTMF                = "dtmf.received"         // fact, DTMFData
+	EventTransferRequested   = "transfer.requested"    // intent, TransferRequestedData: the caller is given to somebody else
+	EventTransferEnded       = "transfer.ended"        // fact, TransferEndedData
+	EventKeysSent            = "keys.sent"             // intent, KeysSentData: the agent presses keys
 	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
 	EventError               = "error"                 // fact, ErrorData
@@ -76,7 +79,8 @@ type StreamStartedData struct {
 
 // StreamDetachedData says that the media stream is gone although the call goes on, or may go on.
 type StreamDetachedData struct {
-	Reason string `json:"reason"`
+	Reason     string `json:"reason"`
+	HandedOver bool   `json:"handedOver,omitempty"` // let go at the end of a turn, for another process
 }
 
 // StreamMeasuredData is the quality of a media stream as we can know it. A frame is 20 ms.
@@ -206,6 +210,26 @@ type TurnLatencyData struct {
 // DTMFData is one key pressed by the caller.
 type DTMFData struct {
 	Digit string `json:"digit"`
+}
+
+// TransferRequestedData says whom the caller is connected to.
+type TransferRequestedData struct {
+	Target  string       `json:"target"`
+	Number  string       `json:"number"`
+	Mode    TransferMode `json:"mode"`
+	Summary string       `json:"summary,omitempty"`
+}
+
+// TransferEndedData says how a transfer ended.
+type TransferEndedData struct {
+	Target    string `json:"target"`
+	Connected bool   `json:"connected"`        // the target took the call
+	Reason    string `json:"reason,omitempty"` // why it did not: Errand.Failure
+}
+
+// KeysSentData are keys that the agent pressed.
+type KeysSentData struct {
+	Digits string `json:"digits"`
 }
 
 // RunData marks the beginning or end of a chat turn.

@@ -59,11 +59,11 @@ type projector struct {
 	item    map[string]int // item id → index into rec.Messages
 	call    map[string]int // tool call id → index into rec.ToolCalls
 	turns   []TurnLatencyData
+	echo    map[string]bool // items of the caller's leg that nobody said
 	carrier UsageData
 	// speaking are the spoken answers whose end is not on record: index into rec.Messages → what was heard of them so
 	// far, to a second.
 	speaking map[int]string
-	echo     map[string]bool // items of the caller's that nobody said
 }
 
 // spoken notes how far an answer was heard that is still being spoken.

@@ -17,6 +17,7 @@ import (
 	"parley/internal/event"
 	"parley/internal/limit"
 	"parley/internal/log"
+	"parley/internal/number"
 	"parley/internal/openai"
 	"parley/internal/phone"
 	"parley/internal/server"
@@ -76,11 +77,11 @@ func (a *app) checkCapacity(context.Context) error {
 func (a *app) wireCalls(tools *tool.Runner) {
 	a.calls = call.New(a.store, a.log, a.ring, call.Options{
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
-		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill,
+		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill, Ended: a.tracedCalls(),
 	})
 	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger,
 		Bill: a.bill, Counts: a.counts, Capacity: a.capacity})
-	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Refuse: a.log.Backlogged, Capacity: a.capacity, Logger: a.logger})
+	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Log: a.log, Refuse: a.log.Backlogged, Capacity: a.capacity, Logger: a.logger})
 }
 
 func (a *app) wireChat(tools *tool.Runner) {
@@ -92,15 +93,16 @@ func (a *app) wireChat(tools *tool.Runner) {
 }
 
 func (a *app) wireServer() {
-	twilio := http.NewServeMux()
-	a.phone.Register(twilio)
+	phones := http.NewServeMux()
+	a.phone.Register(phones)
 	rest := api.New(api.Options{
-		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
+		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
+		Numbers: number.New(number.Options{Store: a.store, Account: a.calls.Account, PublicURL: a.origin, APIURL: a.cfg.TwilioAPIURL, DefaultOrg: a.setup.org.ID, Logger: a.logger}),
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{
-		API: rest.Mux(), Twilio: twilio, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
+		API: rest.Mux(), Phone: phones, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
 		Page:  web.New(web.State{Origin: a.origin, Simulated: a.model != nil, VoiceAgentID: a.setup.voiceAgentID, ChatAgentID: a.setup.chatAgentID}),
 		Ready: []server.Check{{Name: "database", Run: a.store.Ping}, {Name: "log", Run: a.checkLog}, {Name: "capacity", Run: a.checkCapacity}},
 	})

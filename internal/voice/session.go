@@ -69,6 +69,8 @@ type Config struct {
 	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
+	Lost           bool            // the caller noticed that an earlier stream was lost
+	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
 	Log            *slog.Logger
 }
 
@@ -76,10 +78,13 @@ type Config struct {
 type Outcome struct {
 	Reason   string            // one of parley.End*
 	Intent   parley.CallIntent // what the carrier's next request is answered with
+	Errand   parley.Errand     // of an intent to come back
 	Detached bool              // the stream vanished without a stop: the call may still live
 	Fenced   bool              // another stream or process owns the call now: touch nothing
 	// Keep is how long the session waits for another stream of its call; zero = it is over. See Rejoin.
 	Keep time.Duration
+	// HandOver says that the stream did not vanish: this process let the call go, for another one.
+	HandOver bool
 }
 
 // Timing and bounds of a session.
@@ -128,6 +133,7 @@ type Session struct {
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
+	handing bool      // the call goes to another process at the end of a turn
 	leaveBy time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
 	spoke   string    // response of the newest audio
 	retryAt time.Time
@@ -193,6 +199,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 		s.create(now)
 		s.leave(now)
 		s.keepBudget(now)
+		s.handsOver(now)
 		if s.outcome != nil {
 			break
 		}
@@ -215,8 +222,10 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.outcome = &Outcome{Fenced: true, Keep: keepDetached}
 		case <-s.cfg.Over:
 			s.end(parley.EndCallerHangup, parley.IntentNone)
+		case <-s.cfg.HandOver:
+			s.onHandOver()
 		case <-ctx.Done():
-			s.end(parley.EndServerStopped, parley.IntentNotice)
+			s.stopped()
 		}
 	}
 	s.settle(time.Now())
