@@ -141,7 +141,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Capacity: opt.capacity, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)
