@@ -58,26 +58,28 @@ type Agent struct {
 
 // VoiceConfig is the `config` of a voice agent with every key at its effective value.
 type VoiceConfig struct {
-	Voice                 string  `json:"voice"`
-	Speed                 float64 `json:"speed"`                 // 0.5–2.0; OpenAI takes at most 1.5
-	InterruptionThreshold float64 `json:"interruptionThreshold"` // 0–1; higher = louder to interrupt
-	Timeout               int     `json:"timeout"`               // seconds of caller's silence that end the call; 0 = never
-	MaxDuration           int     `json:"maxDuration"`           // seconds
-	Greeting              string  `json:"greeting"`              // spoken first; "" = the caller speaks first
-	Language              *string `json:"language"`              // hint for transcription
-	Transcription         bool    `json:"transcription"`
-	Recording             bool    `json:"recording"`
-	RecordingNotice       string  `json:"recordingNotice"` // said by the carrier before a call that is recorded begins; "" = nothing
-	NoiseReduction        string  `json:"noiseReduction"` // off, near_field, far_field
-	TurnDetection         string  `json:"turnDetection"`  // server_vad, semantic_vad
-	FallbackNumber        *string `json:"fallbackNumber"` // E.164, dialed when no agent can answer
+	Voice                 string           `json:"voice"`
+	Speed                 float64          `json:"speed"`                 // 0.5–2.0; OpenAI takes at most 1.5
+	InterruptionThreshold float64          `json:"interruptionThreshold"` // 0–1; higher = louder to interrupt
+	Timeout               int              `json:"timeout"`               // seconds of caller's silence that end the call; 0 = never
+	MaxDuration           int              `json:"maxDuration"`           // seconds
+	Greeting              string           `json:"greeting"`              // spoken first; "" = the caller speaks first
+	Language              *string          `json:"language"`              // hint for transcription
+	Transcription         bool             `json:"transcription"`
+	Recording             bool             `json:"recording"`
+	RecordingNotice       string           `json:"recordingNotice"` // said by the carrier before a call that is recorded begins; "" = nothing
+	NoiseReduction        string           `json:"noiseReduction"`  // off, near_field, far_field
+	TurnDetection         string           `json:"turnDetection"`   // server_vad, semantic_vad
+	FallbackNumber        *string          `json:"fallbackNumber"`  // E.164, dialed when no agent can answer
+	TransferTargets       []TransferTarget `json:"transferTargets"` // whom transfer_call may connect to; the fallback is not one of them
+	MaxCost               *float64         `json:"maxCost"`         // US dollars that a call may cost before the agent ends it; nil = no limit
 }
 
 // DefaultVoiceConfig returns the contract's defaults.
 func DefaultVoiceConfig() VoiceConfig {
 	return VoiceConfig{
 		Voice: "sage", Speed: 1, InterruptionThreshold: 0.5, Timeout: 30, MaxDuration: 1800,
-		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad",
+		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad", TransferTargets: []TransferTarget{},
 	}
 }
 

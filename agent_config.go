@@ -18,6 +18,8 @@ const (
 	MaxTimeout     = 3_600       // seconds
 	MaxMaxDuration = 4 * 60 * 60 // seconds: Twilio ends a call after four hours
 	MaxDailyLimit  = 1_000_000
+	MinMaxCost     = 0.01 // US dollars
+	MaxMaxCost     = 1_000.0
 )
 
 // take merges the members that were sent; null resets a key to its default.
@@ -35,7 +37,14 @@ func (c *VoiceConfig) take(in *Input) {
 	set(in, "recording", &c.Recording, d.Recording, func(dst *bool) { in.Bool("recording", dst) })
 	set(in, "noiseReduction", &c.NoiseReduction, d.NoiseReduction, func(dst *string) { in.Enum("noiseReduction", dst, "off", "near_field", "far_field") })
 	set(in, "turnDetection", &c.TurnDetection, d.TurnDetection, func(dst *string) { in.Enum("turnDetection", dst, "server_vad", "semantic_vad") })
+	set(in, "maxCost", &c.MaxCost, d.MaxCost, func(dst **float64) {
+		dollars := -1.0
+		if in.Number("maxCost", &dollars, MinMaxCost, MaxMaxCost); dollars >= 0 {
+			*dst = &dollars
+		}
+	})
 	set(in, "fallbackNumber", &c.FallbackNumber, d.FallbackNumber, func(dst **string) { *dst = in.e164("fallbackNumber", *dst) })
+	set(in, "transferTargets", &c.TransferTargets, d.TransferTargets, func(dst *[]TransferTarget) { in.targets("transferTargets", dst) })
 }
 
 // take merges the members that were sent; null resets a key to its default.

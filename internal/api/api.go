@@ -20,6 +20,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/chat"
 	"parley/internal/limit"
+	"parley/internal/number"
 	"parley/internal/record"
 	"parley/internal/respond"
 	"parley/internal/secret"
@@ -34,6 +35,9 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
+	// Priced reports whether a model has a known price; nil = not asked. It warns of a maxCost that cannot work.
+	Priced func(model string) bool
+
 	RateLimit int // requests per minute of organizations without one of their own
 	Limits    *limit.Limiter
 	Ring      *secret.Ring // seals credentials, and answers that show a secret
@@ -41,9 +45,11 @@ type Options struct {
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
 	Chat  *chat.Service
-	Calls *call.Service // signs for the simulated phone
+	Calls *call.Service // begins web calls, signs for the simulated phone
 	// Recordings is where the sound of calls is kept; nil = nowhere.
 	Recordings *record.Folder
+
+	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 
 // heavyAtOnce bounds the memory that one organization's lists take: a page of the longest instructions is 40 MB, and
@@ -83,10 +89,12 @@ func New(opt Options) *API {
 // operations is the list of everything that the API can do.
 func (a *API) operations() {
 	a.agentOperations()
+	a.numberOperations()
 	a.toolOperations()
 	a.conversationOperations()
 	a.recordingOperations()
 	a.chatOperations()
+	a.webCallOperations()
 	a.testCallOperations()
 	a.keyOperations()
 	a.organizationOperations()

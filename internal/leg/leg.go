@@ -108,8 +108,28 @@ type Ask struct {
 	NoTools bool
 }
 
-// HistoryItem is a message of the conversation so far, given to a model that joins later.
+// HistoryKind tells the items of a history apart.
+type HistoryKind uint8
+
+// The kinds of history items.
+const (
+	HistoryMessage    HistoryKind = iota // Role, and Text or Audio
+	HistoryToolCall                      // CallID, Name, Arguments
+	HistoryToolResult                    // CallID, Text: what the model was told
+)
+
+// HistoryItem is an item of the conversation so far, given to a model that joins later. A tool call comes before its
+// result; a result whose call is not in the history is refused by the model.
 type HistoryItem struct {
-	Role string // user, assistant
-	Text string
+	Kind  HistoryKind
+	ID    string // of the item, at most 32 characters; "" = the model makes one
+	After string // the item's place: after this id; "" = at the end
+
+	Role  string // user, assistant, system
+	Text  string
+	Audio string // µ-law: a caller's message whose words are not known, instead of Text
+
+	CallID    string
+	Name      string // of the function
+	Arguments string // JSON
 }

@@ -36,15 +36,17 @@ func (r *Realtime) AppendAudio(ulaw []byte) error {
 }
 
 type clientEvent struct {
-	Type         string         `json:"type"`
-	EventID      string         `json:"event_id,omitempty"`
-	Session      *sessionUpdate `json:"session,omitempty"`
-	Response     any            `json:"response,omitempty"`
-	ResponseID   string         `json:"response_id,omitempty"`
-	Item         any            `json:"item,omitempty"`
-	ItemID       string         `json:"item_id,omitempty"`
-	ContentIndex *int           `json:"content_index,omitempty"`
-	AudioEndMs   *int64         `json:"audio_end_ms,omitempty"`
+	Type       string         `json:"type"`
+	EventID    string         `json:"event_id,omitempty"`
+	Session    *sessionUpdate `json:"session,omitempty"`
+	Response   any            `json:"response,omitempty"`
+	ResponseID string         `json:"response_id,omitempty"`
+	// PreviousItemID is the place of a new item; absent = at the end.
+	PreviousItemID string `json:"previous_item_id,omitempty"`
+	Item           any    `json:"item,omitempty"`
+	ItemID         string `json:"item_id,omitempty"`
+	ContentIndex   *int   `json:"content_index,omitempty"`
+	AudioEndMs     *int64 `json:"audio_end_ms,omitempty"`
 }
 
 type sessionUpdate struct {
@@ -180,26 +182,44 @@ func (r *Realtime) DeleteItem(itemID string) (eventID string, err error) {
 
 // SendToolResult answers a function call. It does not ask for a response.
 func (r *Realtime) SendToolResult(callID, output string) error {
-	return r.send(clientEvent{Type: "conversation.item.create", EventID: r.id("result"), Item: struct {
-		Type   string `json:"type"`
-		CallID string `json:"call_id"`
-		Output string `json:"output"`
-	}{"function_call_output", callID, output}})
+	return r.AddItem(leg.HistoryItem{Kind: leg.HistoryToolResult, CallID: callID, Text: output})
 }
 
-// AddMessage puts a message of an earlier part of the conversation into the session.
-func (r *Realtime) AddMessage(m leg.HistoryItem) error {
-	kind := "input_text"
-	if m.Role == "assistant" {
-		kind = "output_text" // clients cannot create assistant audio
+type conversationItem struct {
+	ID        string        `json:"id,omitempty"`
+	Type      string        `json:"type"`
+	Role      string        `json:"role,omitempty"`
+	Content   []contentPart `json:"content,omitempty"`
+	CallID    string        `json:"call_id,omitempty"`
+	Name      string        `json:"name,omitempty"`
+	Arguments *string       `json:"arguments,omitempty"`
+	Output    *string       `json:"output,omitempty"`
+}
+
+type contentPart struct {
+	Type  string  `json:"type"`
+	Text  *string `json:"text,omitempty"`
+	Audio []byte  `json:"audio,omitempty"` // base64 on the wire
+}
+
+// AddItem puts an item into the session's conversation.
+func (r *Realtime) AddItem(h leg.HistoryItem) error {
+	item := conversationItem{ID: h.ID}
+	switch h.Kind {
+	case leg.HistoryToolCall:
+		item.Type, item.CallID, item.Name, item.Arguments = "function_call", h.CallID, h.Name, &h.Arguments
+	case leg.HistoryToolResult:
+		item.Type, item.CallID, item.Output = "function_call_output", h.CallID, &h.Text
+	default:
+		item.Type, item.Role = "message", h.Role
+		part := contentPart{Type: "input_text", Text: &h.Text}
+		switch {
+		case h.Role == "assistant":
+			part.Type = "output_text" // clients cannot create assistant audio
+		case h.Audio != "":
+			part = contentPart{Type: "input_audio", Audio: []byte(h.Audio)}
+		}
+		item.Content = []contentPart{part}
 	}
-	type content struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
-	}
-	return r.send(clientEvent{Type: "conversation.item.create", EventID: r.id("history"), Item: struct {
-		Type    string    `json:"type"`
-		Role    string    `json:"role"`
-		Content []content `json:"content"`
-	}{"message", m.Role, []content{{kind, m.Text}}}})
+	return r.send(clientEvent{Type: "conversation.item.create", EventID: r.id("item"), PreviousItemID: h.After, Item: item})
 }

@@ -1,7 +1,8 @@
-// Package phone is the HTTP of /twilio: the webhooks of a call and the socket of its media stream. It checks
-// who is asking, lets internal/call decide, and answers in TwiML; a live stream is handed to internal/voice.
+// Package phone is the HTTP of calls: under /twilio the webhooks of a call and the socket of its media stream,
+// under /web-call the socket of a browser's. It checks who is asking, lets internal/call decide, and answers
+// Twilio in TwiML; a live stream is handed to internal/voice.
 //
-// Every request must be signed by the account of the organization that the dialed number (for callbacks: the
+// Every request of Twilio must be signed by the account of the organization that the dialed number (for callbacks: the
 // call's record) belongs to. What a request says about itself is believed only after that.
 package phone
 
@@ -12,9 +13,11 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
-	"parley"
 	"parley/internal/call"
+	"parley/internal/capacity"
+	"parley/internal/log"
 	"parley/internal/twilio"
 	"parley/internal/voice"
 )
@@ -25,12 +28,16 @@ type Options struct {
 	Calls     *call.Service
 	// Host runs the sessions.
 	Host *voice.Host
+	// Log is followed to show a browser what happens in its call.
+	Log *log.Log
 	// Refuse says that no new call can be taken now, and why (backlog of the log); nil = never.
 	Refuse func() bool
-	Logger *slog.Logger
+	// Capacity decides whether another call can be taken; nil = always.
+	Capacity *capacity.Capacity
+	Logger   *slog.Logger
 }
 
-// Handler serves /twilio/. Safe for concurrent use.
+// Handler serves /twilio/ and /web-call/. Safe for concurrent use.
 type Handler struct {
 	opt       Options
 	streamURL string // ws or wss form of PublicURL
@@ -43,6 +50,9 @@ type Handler struct {
 
 // New makes the handler. Drain ends its sessions.
 func New(opt Options) *Handler {
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{Promise: time.Minute})
+	}
 	h := &Handler{opt: opt, streamURL: "ws" + strings.TrimPrefix(opt.PublicURL, "http")}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
@@ -53,7 +63,11 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /twilio/voice", h.voice)
 	mux.HandleFunc("POST /twilio/resume", h.resume)
 	mux.HandleFunc("POST /twilio/status", h.status)
+	mux.HandleFunc("POST /twilio/dialed", h.dialed)
+	mux.HandleFunc("POST /twilio/whisper", h.whisper)
+	mux.HandleFunc("POST /twilio/leg", h.leg)
 	mux.HandleFunc("GET /twilio/stream/{token}", h.stream)
+	mux.HandleFunc("GET /web-call/{token}", h.webCall)
 }
 
 // StopTaking makes new calls be turned away while live ones go on.
@@ -63,23 +77,39 @@ func (h *Handler) StopTaking() { h.draining.Store(true) }
 func (h *Handler) Live() int { return h.opt.Host.Live() }
 
 // Drain turns new calls away and returns when the live ones have ended, or when ctx is done: then the rest is
-// ended with a spoken notice and waited for.
+// ended with a spoken notice and waited for. Where another process takes calls, live ones are handed over to it, each
+// at the end of a turn.
 func (h *Handler) Drain(ctx context.Context) {
 	h.draining.Store(true)
+	h.opt.Calls.Drain()
 	ended := make(chan struct{})
 	go func() {
 		h.streams.close()
 		close(ended)
 	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		h.stop()
-		<-ended
-	}
+	h.handOver(ctx, ended)
 	h.stop()
+	<-ended
 	h.opt.Host.Close()
 	h.farewells.wait()
+}
+
+// handOver waits until the streams have ended or ctx is done, and looks out for a process that takes the calls.
+func (h *Handler) handOver(ctx context.Context, ended <-chan struct{}) {
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		if h.opt.Calls.Others() {
+			h.opt.Host.HandOver()
+		}
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // maxForm bounds a webhook's body; Twilio's are a few kilobytes.
@@ -118,39 +148,4 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err
 		h.opt.Logger.Error("webhook failed", slog.String("doing", doing), slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
 	http.Error(w, "Something went wrong on our side", http.StatusInternalServerError)
-}
-
-func (h *Handler) twiml(w http.ResponseWriter, verbs ...twilio.Verb) {
-	if err := twilio.WriteTwiML(w, verbs...); err != nil {
-		h.opt.Logger.Warn("TwiML not delivered", slog.Any("error", err))
-	}
-}
-
-// What callers hear when no agent can talk to them.
-const (
-	noticeUnknown     = "This number is not in service. Please check the number and dial again."
-	noticeInactive    = "This line is not taking calls at the moment. Please try again later."
-	noticeBusy        = "All our lines are busy at the moment. Please call again in a few minutes."
-	noticeUnavailable = "We are sorry, we cannot continue this call right now. Please call again in a few minutes."
-)
-
-// connect answers with a media stream, after what comes first. The verb after it takes over when the stream is closed,
-// whoever closed it.
-func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, first ...twilio.Verb) {
-	h.twiml(w, append(first,
-		twilio.Connect{Stream: twilio.Stream{
-			URL:        h.streamURL + "/twilio/stream/" + t.Token,
-			Parameters: []twilio.Parameter{{Name: "conversationId", Value: t.ConversationID}},
-		}},
-		twilio.Redirect{Method: http.MethodPost, URL: h.opt.PublicURL + "/twilio/resume"},
-	)...)
-}
-
-// notice answers with words and what follows them.
-func (h *Handler) notice(w http.ResponseWriter, text, fallbackNumber string) {
-	if parley.IsE164(fallbackNumber) {
-		h.twiml(w, twilio.Say{Text: text}, twilio.Dial{Number: fallbackNumber})
-		return
-	}
-	h.twiml(w, twilio.Say{Text: text}, twilio.Hangup{})
 }

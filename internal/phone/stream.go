@@ -12,6 +12,7 @@ import (
 	"parley"
 	"parley/internal/call"
 	"parley/internal/twilio"
+	"parley/internal/ws"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 	token := r.PathValue("token")
 	c, err := h.opt.Calls.Valid(r.Context(), token)
-	if errors.Is(err, call.ErrToken) {
+	if errors.Is(err, call.ErrToken) || err == nil && c.FromBrowser() {
 		h.opt.Logger.Warn("media stream refused: token unknown, used or expired", slog.String("remote", r.RemoteAddr))
 		http.Error(w, "The stream token is not valid", http.StatusForbidden)
 		return
@@ -50,7 +51,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
 	if err != nil {
 		return // Accept has answered
 	}
@@ -77,7 +78,8 @@ func (h *Handler) hold(token string, stream *twilio.MediaStream) {
 		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
 		return
 	}
-	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone {
+	a.HadMedia = stream.HadMedia
+	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone && !a.HungUp() {
 		h.farewells.expect(a.Call.ID)
 	}
 }

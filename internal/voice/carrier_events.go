@@ -22,9 +22,12 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	case leg.CarrierMedia:
 		s.lastMedia = now
 		s.cfg.Recording.Caller(ev.Payload)
+		s.countIn()
 		s.onCallerAudio(ev.Payload)
+		s.hearCaller(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
+		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
 		s.lastActivity = now

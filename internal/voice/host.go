@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/openai"
 	"parley/internal/record"
 	"parley/internal/store"
@@ -26,12 +28,17 @@ type HostOptions struct {
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
 	// Recordings is where the sound of calls is kept; nil = nowhere, whatever an agent wants.
 	Recordings *record.Folder
-	Logger     *slog.Logger
+
+	Bill   *bill.Bill // nil: the built-in prices
+	Counts *Counts    // nil: its own
+	// Capacity is told of every session; nil = nobody counts.
+	Capacity *capacity.Capacity
+	Logger   *slog.Logger
 }
 
-// Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
+// Stats is a snapshot for metrics: sessions by how they ended.
 type Stats struct {
-	Completed, Failed, Detached, Fenced, Underruns int64
+	Completed, Failed, Detached, Fenced int64
 }
 
 // Host runs the sessions of this process. Safe for concurrent use.
@@ -40,12 +47,23 @@ type Host struct {
 	live atomic.Int64
 	seats
 
+	handOver chan struct{}
+	handOnce sync.Once
+
 	mu    sync.Mutex
 	stats Stats
 }
 
 // NewHost makes a host.
-func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
+func NewHost(opt HostOptions) *Host {
+	if opt.Counts == nil {
+		opt.Counts = NewCounts()
+	}
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{})
+	}
+	return &Host{opt: opt, handOver: make(chan struct{})}
+}
 
 // Live is the number of sessions running now.
 func (h *Host) Live() int { return int(h.live.Load()) }
@@ -57,10 +75,9 @@ func (h *Host) Stats() Stats {
 	return h.stats
 }
 
-func (h *Host) count(out Outcome, underruns int) {
+func (h *Host) count(out Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stats.Underruns += int64(underruns)
 	switch {
 	case out.Fenced:
 		h.stats.Fenced++
@@ -81,18 +98,22 @@ const bookTimeout = 3 * time.Second
 func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Outcome {
 	h.live.Add(1)
 	defer h.live.Add(-1)
+	h.opt.Capacity.Enter(a.Call.CallSID, a.Call.OrgID)
+	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
-	recording := h.beginRecording(a, logger)
+	h.opt.Counts.attached(a.Call.Resumes > 0)
+	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
+	recording := h.beginRecording(a, rec, logger)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
-		s.Rejoin(carrier, a.Writer, a.Call, recording, a.Over(), a.Taken())
+		s.Rejoin(watched, rec, a.Call, recording, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, carrier, a, recording, logger)
+		s = h.session(ctx, watched, rec, a, recording, logger)
 	}
 	out := h.run(ctx, s, logger)
-	h.endRecording(a, recording)
-	h.count(out, s.ledger.underruns)
+	endRecording(rec, recording)
+	h.count(out)
 	if out.Keep > 0 {
 		leave(s, out.Keep)
 	}
@@ -101,19 +122,28 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 		s.Wait()
 		leave(nil, 0)
 	}
-	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
+	if out.Detached {
+		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
+	}
+	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
+		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
+	}
 	return out
 }
+
+// HandOver makes every session, those to come included, let its call go at the end of a turn, for another process. It
+// may be called more than once.
+func (h *Host) HandOver() { h.handOnce.Do(func() { close(h.handOver) }) }
 
 // Close releases the sessions that wait for another stream of their call.
 func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
-func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
+func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
-	return New(carrier, a.Writer, Config{
+	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
-		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
+		Tools:          reachable(h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs), a.Call),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {
 			if endpointErr != nil {
@@ -121,9 +151,9 @@ func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment,
 			}
 			return h.dial(ctx, endpoint, a.Agent.Model)
 		},
-		RunTool:   h.opt.Tools.Run,
-		Recording: recording,
-		Over:      a.Over(), Taken: a.Taken(),
+		RunTool: h.opt.Tools.Run, Recording: recording,
+		Bill: h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,
 	})
 }
@@ -154,8 +184,14 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 		h.opt.Calls.Abandon(a)
 	case out.Detached:
 		err = book(func(ctx context.Context) error {
-			return h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+			if out.HandOver {
+				return h.opt.Calls.HandOver(ctx, a)
+			}
+			return h.opt.Calls.Detach(ctx, a)
 		})
+	case out.Intent.Returns():
+		err = book(func(ctx context.Context) error { return h.opt.Calls.Depart(ctx, a, out.Intent, out.Errand) })
+		carrier.Close()
 	default:
 		if out.Intent != parley.IntentNone {
 			err = book(func(ctx context.Context) error { return h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent) })

@@ -8,8 +8,10 @@ import (
 
 // interrupt is barge-in: the caller speaks, so the agent stops. What the carrier still holds is cleared, the
 // response is canceled, and the model is told for every unfinished item how much of it was heard: truncated
-// to whole milliseconds that were certainly received, or deleted if nothing was heard.
-func (s *Session) interrupt(now time.Time) {
+// to whole milliseconds that were certainly received, or deleted if nothing was heard. by is what proved that it is
+// the caller who speaks.
+func (s *Session) interrupt(by string, now time.Time) {
+	paused, unheardBefore := s.endPause(now)
 	s.leaveBy = time.Time{} // whoever speaks into the goodbye wants to go on
 	if s.seq.creating != "" {
 		s.cancelCreated, s.cutOff = true, true
@@ -28,7 +30,7 @@ func (s *Session) interrupt(now time.Time) {
 	if anythingSent {
 		s.clear()
 	}
-	cut := parley.InterruptionData{ClearedMs: unheard / bytesPerMs}
+	cut := parley.InterruptionData{ClearedMs: (unheard + unheardBefore) / bytesPerMs, By: by, PausedMs: paused.Milliseconds()}
 	lost := false
 	for _, p := range items {
 		n := s.recordCut(p, heard)

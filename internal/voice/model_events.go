@@ -1,8 +1,6 @@
 package voice
 
 import (
-	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -50,15 +48,13 @@ func (s *Session) onReady(now time.Time) {
 	}
 	s.rec.Fact(parley.EventModelConnected, connected)
 	for _, m := range s.cfg.History {
-		s.modelSent(s.model.AddMessage(m))
+		s.modelSent(s.model.AddItem(m))
 	}
 	if len(s.held) > 0 {
 		s.append(s.held)
 		s.held = nil
 	}
-	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
-		s.seq.want(leg.Ask{}) // the stream was lost before the answer
-	}
+	s.comeBack()
 	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
 		s.say("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
 	}
@@ -83,10 +79,11 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	case leg.ModelSpeechStopped:
 		s.onSpeechStopped(ev, now)
 	case leg.ModelCommitted:
-		s.onCommitted(ev)
+		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
-		s.recordUsage("", ev.Usage)
+		s.billTranscript(ev.Usage)
+		s.onWords(ev.ItemID, ev.Text, now)
 	case leg.ModelTranscriptFailed:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
@@ -100,23 +97,26 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity, s.commitBy = true, now, time.Time{}
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	s.interrupt(now)
+	s.speechBegins(ev.ItemID, now)
 }
 
 func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	s.turn = &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	if s.speechEnds(t, now) {
+		s.turn = t
+	}
 	if s.cutOff {
 		s.commitBy = now.Add(commitTimeout)
 	}
 }
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
-func (s *Session) onCommitted(ev leg.ModelEvent) {
+func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
-	s.seq.want(leg.Ask{})
+	s.turnCommitted(ev.ItemID, now)
 }
 
 // onResponse handles the events of responses. What belongs to an interrupted response, or comes after its
@@ -217,7 +217,7 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 
 func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	s.seq.done(ev.ResponseID)
-	s.recordUsage(ev.ResponseID, ev.Usage)
+	s.billResponse(ev.ResponseID, ev.Usage)
 	doomed, dead := s.dead[ev.ResponseID]
 	if dead {
 		s.dead[ev.ResponseID] = nil
@@ -310,17 +310,4 @@ func (s *Session) modelLost(typ, message string) {
 	}
 	s.fault("model", typ, message)
 	s.end(parley.EndModelUnavailable, parley.IntentNotice)
-}
-
-// recordUsage puts a bill on record. The simulated model costs nothing.
-func (s *Session) recordUsage(responseID string, u *parley.Usage) {
-	if u == nil {
-		return
-	}
-	d := parley.UsageData{ResponseID: responseID, Model: s.cfg.Agent.Model, Usage: *u}
-	if !s.cfg.SimulatedModel {
-		d.Cost, d.Prices = parley.Cost(s.cfg.Agent.Model, *u)
-	}
-	s.rec.Fact(parley.EventUsage, d)
-	s.cfg.Log.Debug("usage", slog.String("response", responseID), slog.String("tokens", fmt.Sprint(u.TotalTokens)))
 }

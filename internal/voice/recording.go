@@ -10,13 +10,13 @@ import (
 
 // beginRecording starts the part of a call's recording that belongs to this stream; nil when there shall be none. A
 // disk that fails is on record, and the call goes on.
-func (h *Host) beginRecording(a *call.Attachment, logger *slog.Logger) *record.Writer {
+func (h *Host) beginRecording(a *call.Attachment, rec Recorder, logger *slog.Logger) *record.Writer {
 	if h.opt.Recordings == nil || a.Agent.Voice == nil || !a.Agent.Voice.Recording {
 		return nil
 	}
 	failed := func(err error) {
 		logger.Error("call is not recorded any more", slog.Any("error", err))
-		a.Writer.Fact(parley.EventError, parley.ErrorData{
+		rec.Fact(parley.EventError, parley.ErrorData{
 			Where: "recording", Type: "failed", Message: "The call is not recorded any more: the server could not write to its disk.",
 		})
 	}
@@ -25,15 +25,15 @@ func (h *Host) beginRecording(a *call.Attachment, logger *slog.Logger) *record.W
 		failed(err)
 		return nil
 	}
-	a.Writer.Fact(parley.EventRecordingStarted, parley.RecordingData{})
+	rec.Fact(parley.EventRecordingStarted, parley.RecordingData{})
 	return w
 }
 
 // endRecording closes the part, on record.
-func (h *Host) endRecording(a *call.Attachment, w *record.Writer) {
+func endRecording(rec Recorder, w *record.Writer) {
 	if w == nil {
 		return
 	}
 	length, lost := w.Close()
-	a.Writer.Fact(parley.EventRecordingStopped, parley.RecordingData{Ms: length.Milliseconds(), LostMs: lost.Milliseconds()})
+	rec.Fact(parley.EventRecordingStopped, parley.RecordingData{Ms: length.Milliseconds(), LostMs: lost.Milliseconds()})
 }

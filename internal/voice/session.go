@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/leg"
 	"parley/internal/record"
 	"parley/internal/store"
@@ -31,7 +32,7 @@ type Model interface {
 	Events() <-chan leg.ModelEvent
 	Err() error
 	Configure(cfg leg.SessionConfig) (eventID string, err error)
-	AddMessage(m leg.HistoryItem) error
+	AddItem(h leg.HistoryItem) error
 	AppendAudio(ulaw []byte) error
 	CreateResponse(a leg.Ask) (eventID string, err error)
 	CancelResponse(responseID string) (eventID string, err error)
@@ -65,8 +66,14 @@ type Config struct {
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	Bill           *bill.Bill      // nil: the built-in prices
+	Counts         *Counts         // nil: nobody wants to know
+	Direction      string          // of the call, for the carrier's price
+	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
+	Lost           bool            // the caller noticed that an earlier stream was lost
+	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
 	Log            *slog.Logger
 }
 
@@ -74,10 +81,13 @@ type Config struct {
 type Outcome struct {
 	Reason   string            // one of parley.End*
 	Intent   parley.CallIntent // what the carrier's next request is answered with
+	Errand   parley.Errand     // of an intent to come back
 	Detached bool              // the stream vanished without a stop: the call may still live
 	Fenced   bool              // another stream or process owns the call now: touch nothing
 	// Keep is how long the session waits for another stream of its call; zero = it is over. See Rejoin.
 	Keep time.Duration
+	// HandOver says that the stream did not vanish: this process let the call go, for another one.
+	HandOver bool
 }
 
 // Timing and bounds of a session.
@@ -117,11 +127,16 @@ type Session struct {
 	appended    int64  // bytes of caller's audio given to the model
 
 	ledger  ledger
+	barge   barge
 	seq     sequencer
 	turn    *turn
+	answer  *answer // of the last turn, until it is heard
+	pace    pace
+	budget  budget
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
+	handing bool      // the call goes to another process at the end of a turn
 	leaveBy time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
 	spoke   string    // response of the newest audio
 	retryAt time.Time
@@ -149,11 +164,19 @@ type dialResult struct {
 
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	if cfg.Bill == nil {
+		cfg.Bill = bill.Builtin()
+	}
+	if cfg.Counts == nil {
+		cfg.Counts = NewCounts()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		dialed: make(chan dialResult, 1),
+		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
+		barge:  barge{gate: newGate(cfg.Agent.Voice)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -173,12 +196,17 @@ func (s *Session) Run(ctx context.Context) Outcome {
 
 	for s.outcome == nil {
 		now := time.Now()
+		s.paced(now)
 		s.pump(now)
+		s.resolve(now)
 		s.create(now)
 		s.leave(now)
+		s.keepBudget(now)
+		s.handsOver(now)
 		if s.outcome != nil {
 			break
 		}
+		s.awaitFrame()
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -197,8 +225,10 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.outcome = &Outcome{Fenced: true, Keep: keepDetached}
 		case <-s.cfg.Over:
 			s.end(parley.EndCallerHangup, parley.IntentNone)
+		case <-s.cfg.HandOver:
+			s.onHandOver()
 		case <-ctx.Done():
-			s.end(parley.EndServerStopped, parley.IntentNotice)
+			s.stopped()
 		}
 	}
 	s.settle(time.Now())
@@ -235,7 +265,7 @@ func (s *Session) begin() {
 	now := time.Now()
 	s.begun = true
 	s.startedAt, s.callSince, s.lastMedia, s.lastActivity = now, now, now, now
-	if s.cfg.Call.Resumes > 0 {
+	if s.cfg.Call.Continued() {
 		s.callSince = s.cfg.Call.CreatedAt
 	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
@@ -285,6 +315,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
 	}
+	if t := s.bargeDeadline(now); !t.IsZero() {
+		sooner(t)
+	}
 	if !s.ready {
 		sooner(s.startedAt.Add(setupTimeout))
 	}
@@ -296,6 +329,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
+	}
+	if t, ok := s.budgetLooks(now); ok {
+		sooner(t)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
@@ -350,6 +386,7 @@ func (s *Session) onTime(now time.Time) {
 		s.cutOff, s.commitBy = false, time.Time{}
 		s.seq.want(leg.Ask{})
 	}
+	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}

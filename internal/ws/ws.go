@@ -1,5 +1,6 @@
-// Package ws wraps one WebSocket so that the audio path never waits for a peer: sends are queued in a bounded
-// buffer and written by the connection's own goroutine under a watchdog; reads are size-limited.
+// Package ws wraps one WebSocket so that the audio path never waits for a peer: sends go to the kernel at once, and
+// what it does not take is kept in a bounded buffer and written by a goroutine under a deadline; reads are
+// size-limited.
 //
 // It knows nothing of what the messages mean, and it must stay free of Parley's other packages.
 package ws
@@ -22,9 +23,6 @@ type Options struct {
 	PingEvery    time.Duration // keep-alive; 0 = none. A pong must come within WriteTimeout
 }
 
-// keepBytes is the largest queue buffer that a quiet connection keeps.
-const keepBytes = 64 << 10
-
 // ErrSlowPeer says that the peer did not read fast enough and the send queue is full.
 var ErrSlowPeer = errors.New("websocket: send queue full, peer reads too slowly")
 
@@ -32,25 +30,27 @@ var ErrSlowPeer = errors.New("websocket: send queue full, peer reads too slowly"
 var ErrClosed = errors.New("websocket: closed")
 
 // Conn is one WebSocket. Send, Close and CloseNow are safe for concurrent use; Read belongs to one goroutine.
-// Every Conn owns one writer goroutine, which ends with the connection.
+// It has no goroutine of its own until it closes, or its peer does not read.
 type Conn struct {
-	c   *websocket.Conn
-	opt Options
+	c    *websocket.Conn
+	pipe *pipe
+	opt  Options
 
-	mu      sync.Mutex
-	data    []byte // queued messages, back to back
-	ends    []int  // end offset of each in data
+	mu      sync.Mutex // also keeps messages in the order of Send
 	closing bool
+	status  websocket.StatusCode // of our goodbye
+	reason  string
 	err     error
 
-	wake chan struct{} // capacity 1: the queue changed
-	done chan struct{} // closed when the writer has ended
+	ping *time.Timer   // nil: no keep-alive
+	ends sync.Once     // starts the end
+	done chan struct{} // closed when the socket is
 
 	buf []byte // Read's buffer, reused
 }
 
-// New takes over an established WebSocket and starts its writer.
-func New(c *websocket.Conn, opt Options) *Conn {
+// New takes over an established WebSocket.
+func New(s Socket, opt Options) *Conn {
 	if opt.ReadLimit == 0 {
 		opt.ReadLimit = 1 << 20
 	}
@@ -60,15 +60,26 @@ func New(c *websocket.Conn, opt Options) *Conn {
 	if opt.WriteTimeout == 0 {
 		opt.WriteTimeout = 5 * time.Second
 	}
-	c.SetReadLimit(opt.ReadLimit)
-	w := &Conn{c: c, opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	go w.write()
+	s.SetReadLimit(opt.ReadLimit)
+	// The library's own frames, answers to pings, come on top of the queue.
+	s.pipe.setLimits(2*opt.QueueBytes+4096, opt.WriteTimeout)
+	w := &Conn{c: s.Conn, pipe: s.pipe, opt: opt, done: make(chan struct{})}
+	if opt.PingEvery > 0 {
+		w.mu.Lock() // the timer may only fire when the variable is set
+		w.ping = time.AfterFunc(opt.PingEvery, w.keepAlive)
+		w.mu.Unlock()
+	}
 	return w
 }
 
-// Send queues one text message; it copies msg and never blocks. The error is ErrSlowPeer when the queue is
-// full, and otherwise the reason why the connection is gone.
-func (w *Conn) Send(msg []byte) error {
+// Send sends one text message, or queues what the peer does not take now; it copies msg and never blocks. The
+// error is ErrSlowPeer when the queue is full, and otherwise the reason why the connection is gone.
+func (w *Conn) Send(msg []byte) error { return w.send(msg, websocket.MessageText) }
+
+// SendBinary is Send for a binary message.
+func (w *Conn) SendBinary(msg []byte) error { return w.send(msg, websocket.MessageBinary) }
+
+func (w *Conn) send(msg []byte, typ websocket.MessageType) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -76,33 +87,38 @@ func (w *Conn) Send(msg []byte) error {
 		return w.err
 	case w.closing:
 		return ErrClosed
-	case len(w.data)+len(msg) > w.opt.QueueBytes:
+	case w.pipe.backlog()+len(msg) > w.opt.QueueBytes:
 		return ErrSlowPeer
 	}
-	w.data = append(w.data, msg...)
-	w.ends = append(w.ends, len(w.data))
-	w.signal()
-	return nil
-}
-
-func (w *Conn) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+	if err := w.c.Write(context.Background(), typ, msg); err != nil {
+		w.err = err
+		w.end()
 	}
+	return w.err
 }
 
 // Read returns the next text message. The slice is valid until the next Read. A binary message is an error.
 // Read ends when the peer closes, or when Close or CloseNow is called here: it takes no context on purpose,
 // because the library closes the whole connection when a read's context ends.
 func (w *Conn) Read() ([]byte, error) {
-	typ, r, err := w.c.Reader(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	if typ != websocket.MessageText {
+	msg, binary, err := w.ReadEither()
+	if binary && err == nil {
 		return nil, errors.New("websocket: binary message where text was expected")
 	}
+	return msg, err
+}
+
+// ReadEither is Read for peers that send messages of both types.
+func (w *Conn) ReadEither() (msg []byte, binary bool, err error) {
+	typ, r, err := w.c.Reader(context.Background())
+	if err != nil {
+		return nil, false, err
+	}
+	msg, err = w.readAll(r)
+	return msg, typ == websocket.MessageBinary, err
+}
+
+func (w *Conn) readAll(r io.Reader) ([]byte, error) {
 	w.buf = w.buf[:0]
 	for {
 		if len(w.buf) == cap(w.buf) {
@@ -119,23 +135,28 @@ func (w *Conn) Read() ([]byte, error) {
 	}
 }
 
-// Close lets the writer send what is queued, then says goodbye with the given status. It returns at once;
-// Done tells when the connection is gone, at most 2×WriteTimeout later.
-func (w *Conn) Close() {
+// Close lets the writer send what is queued, then says goodbye with status 1000. It returns at once; Done tells
+// when the connection is gone, at most 2×WriteTimeout later.
+func (w *Conn) Close() { w.CloseWith(int(websocket.StatusNormalClosure), "") }
+
+// CloseWith is Close with a status of RFC 6455 and a reason of at most 123 bytes. The first Close decides.
+func (w *Conn) CloseWith(status int, reason string) {
 	w.mu.Lock()
-	w.closing = true
+	if !w.closing {
+		w.closing, w.status, w.reason = true, websocket.StatusCode(status), reason
+	}
 	w.mu.Unlock()
-	w.signal()
+	w.end()
 }
 
 // CloseNow drops what is queued and tears the connection down.
 func (w *Conn) CloseNow() {
 	w.fail(ErrClosed)
 	_ = w.c.CloseNow()
-	w.signal()
+	w.end()
 }
 
-// Done is closed when the writer has ended and the socket is closed.
+// Done is closed when the socket is closed and nothing of the connection is left.
 func (w *Conn) Done() <-chan struct{} { return w.done }
 
 func (w *Conn) fail(err error) {
@@ -146,74 +167,43 @@ func (w *Conn) fail(err error) {
 	w.mu.Unlock()
 }
 
-// take swaps the queue for empty buffers.
-func (w *Conn) take(data []byte, ends []int) ([]byte, []int, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	d, e := w.data, w.ends
-	w.data, w.ends = data[:0], ends[:0]
-	return d, e, w.closing || w.err != nil
-}
+// end says goodbye, or only cleans up when there is nobody to say it to.
+func (w *Conn) end() { w.ends.Do(func() { go w.finish() }) }
 
-func (w *Conn) write() {
+func (w *Conn) finish() {
 	defer close(w.done)
-	// One timer for all writes: contexts with deadlines would cost about a dozen allocations per frame.
-	watchdog := time.AfterFunc(time.Hour, func() {
-		w.fail(errors.New("websocket: write timed out"))
-		_ = w.c.CloseNow()
-	})
-	watchdog.Stop()
-	defer watchdog.Stop()
-
-	var ping *time.Timer
-	if w.opt.PingEvery > 0 {
-		ping = time.AfterFunc(time.Hour, func() { w.ping(ping) })
-		defer ping.Stop()
-		ping.Reset(w.opt.PingEvery) // only now may it fire: the variable is set
+	w.mu.Lock()
+	status, reason, lost := w.status, w.reason, w.err != nil
+	if w.err == nil {
+		w.err = ErrClosed
 	}
-
-	var data []byte
-	var ends []int
-	for range w.wake {
-		var last bool
-		data, ends, last = w.take(data, ends)
-		start := 0
-		for _, end := range ends {
-			watchdog.Reset(w.opt.WriteTimeout)
-			err := w.c.Write(context.Background(), websocket.MessageText, data[start:end])
-			watchdog.Stop()
-			if err != nil {
-				w.fail(err)
-				_ = w.c.CloseNow()
-				return
-			}
-			start = end
-		}
-		if cap(data) > keepBytes {
-			data = nil // after a burst, do not hold its buffer for the rest of the call
-		}
-		if last {
-			// The closing handshake waits for the peer; the watchdog bounds it.
-			watchdog.Reset(w.opt.WriteTimeout)
-			w.fail(ErrClosed)
-			_ = w.c.Close(websocket.StatusNormalClosure, "")
-			return
-		}
+	if w.ping != nil {
+		w.ping.Stop()
 	}
+	w.mu.Unlock()
+	if !lost {
+		// The closing handshake waits for the peer, who must first take what is queued; this bounds it.
+		bound := time.AfterFunc(2*w.opt.WriteTimeout, func() { _ = w.c.CloseNow() })
+		_ = w.c.Close(status, reason)
+		bound.Stop()
+	}
+	_ = w.c.CloseNow()
+	w.pipe.wait()
 }
 
-// ping checks the peer and arms itself again; a peer without a pong is dead.
-func (w *Conn) ping(again *time.Timer) {
+// keepAlive checks the peer and arms itself again; a peer without a pong is dead.
+func (w *Conn) keepAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), w.opt.WriteTimeout)
 	defer cancel()
 	if err := w.c.Ping(ctx); err != nil {
 		w.fail(err)
 		_ = w.c.CloseNow()
+		w.end()
 		return
 	}
-	select {
-	case <-w.done:
-	default:
-		again.Reset(w.opt.PingEvery)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.ping.Reset(w.opt.PingEvery)
 	}
 }
