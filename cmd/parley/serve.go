@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"parley/internal/server"
 	"parley/internal/sim/model"
 	"parley/internal/store"
+	"parley/internal/trace"
 	"parley/internal/voice"
 )
 
@@ -56,6 +58,7 @@ type app struct {
 	counts   *voice.Counts
 	load     *capacity.Watch
 	capacity *capacity.Capacity
+	traces   *trace.Exporter // nil: off
 	log      *log.Log
 	auth     *auth.Authenticator
 	calls    *call.Service
@@ -88,6 +91,7 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
 	steps := []func(context.Context) error{
 		a.readPrices,
+		a.startTraces,
 		a.listen, // before anything is made: a taken port leaves nothing behind
 		a.listenDebug,
 		a.openData,
@@ -111,6 +115,30 @@ func (a *app) readPrices(context.Context) error {
 	prices, err := loadPrices(a.cfg.Prices)
 	a.bill = bill.New(prices)
 	return err
+}
+
+// startTraces starts to send traces, if a collector is named.
+func (a *app) startTraces(context.Context) error {
+	cfg, err := trace.FromEnvironment(func(name string) string {
+		if name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
+			return a.cfg.OTLPEndpoint
+		}
+		return os.Getenv(name)
+	}, version)
+	if err != nil || cfg.URL == "" {
+		return err
+	}
+	a.traces = trace.New(cfg, a.logger)
+	a.onClose("traces", a.traces.Close)
+	return nil
+}
+
+// tracedCalls is what to do with a call that has ended.
+func (a *app) tracedCalls() func(parley.Conversation, []parley.Event) {
+	if a.traces == nil {
+		return nil
+	}
+	return a.traces.Call
 }
 
 // listen takes the address.

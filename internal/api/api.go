@@ -34,6 +34,9 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
+	// Priced reports whether a model has a known price; nil = not asked. It warns of a maxCost that cannot work.
+	Priced func(model string) bool
+
 	RateLimit int // requests per minute of organizations without one of their own
 	Limits    *limit.Limiter
 	Ring      *secret.Ring // seals credentials, and answers that show a secret

@@ -97,7 +97,7 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 		Defaults: parley.Credentials{TwilioAccountSID: carrierSID, TwilioAuthToken: "token"}, Logger: logger})
 	numbers := number.New(number.Options{Store: st, Account: calls.Account, PublicURL: "https://parley.example", APIURL: apiURL, DefaultOrg: h.org.ID, Logger: logger})
 	keys := auth.New(st, logger, perMinute)
-	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls, Numbers: numbers})
+	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls, Numbers: numbers})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {

@@ -17,6 +17,7 @@ import (
 	"parley"
 	"parley/internal/audio"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/event"
 	"parley/internal/log"
 	"parley/internal/openai"
@@ -83,6 +84,7 @@ type houseOptions struct {
 	modelKey string // instead of the simulator's
 	modelURL string // instead of the simulator's
 	voice    func(*parley.VoiceConfig)
+	capacity *capacity.Capacity
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
@@ -134,12 +136,12 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		base = opt.modelURL
 	}
 	h.host = voice.NewHost(voice.HostOptions{
-		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger,
+		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger, Capacity: opt.capacity,
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)

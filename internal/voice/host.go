@@ -98,6 +98,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	h.opt.Counts.attached(a.Call.Resumes > 0)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
@@ -114,6 +115,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	if out.Keep == 0 {
 		s.Wait()
 		leave(nil, 0)
+	}
+	if out.Detached {
+		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
 	}
 	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
 		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
@@ -133,7 +137,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
 	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
-		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
+		Tools:          reachable(h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs), a.Call),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {
 			if endpointErr != nil {
@@ -143,7 +147,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 		},
 		RunTool: h.opt.Tools.Run,
 		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver,
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,
 	})
 }

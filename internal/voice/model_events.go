@@ -54,9 +54,7 @@ func (s *Session) onReady(now time.Time) {
 		s.append(s.held)
 		s.held = nil
 	}
-	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
-		s.seq.want(leg.Ask{}) // the stream was lost before the answer
-	}
+	s.comeBack()
 	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
 		s.say("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
 	}

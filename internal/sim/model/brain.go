@@ -24,8 +24,13 @@ type Turn struct {
 	ToolOutput   string // set when the newest item is a tool's output
 	HasOutput    bool
 	UserText     string // of the newest user message, when it was typed
+	Messages     []Line // of the conversation, oldest first
 	Metadata     map[string]string
 }
+
+// Line is a message of a conversation. Text is empty for what the caller spoke: the simulated model does not understand
+// it.
+type Line struct{ Role, Text string }
 
 // Tool is a function that the model may call.
 type Tool struct {
