@@ -34,7 +34,7 @@ func (a *API) recordingOperations() {
 		description: "A WAV file of two channels, the caller on the left and the agent, as the caller heard it, on the right: µ-law, 8 kHz. " +
 			"It can be read while the call goes on. Ranges are served, so that players can seek. Calls that were interrupted and came back are one file."}
 	op := a.describe(o)
-	sound := map[string]*huma.MediaType{"audio/wav": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "The file, or the part that was asked for."}}}
+	sound := map[string]*huma.MediaType{"audio/wav": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "The file, or the part that was asked for."}, Example: "RIFF…WAVEfmt …"}}
 	op.Responses["200"] = &huma.Response{Description: "The whole file", Headers: headerRefs(o.headers()...), Content: sound}
 	op.Responses["206"] = &huma.Response{Description: "A part of the file", Headers: headerRefs(o.headers()...), Content: sound}
 	huma.Register(a.api, op, a.getRecording)

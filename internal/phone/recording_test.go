@@ -52,7 +52,7 @@ func TestRecordingHoldsBothSidesAsHeard(t *testing.T) {
 	_, r := h.dial(phone.Options{
 		Delay: phone.Delay{Up: 40 * time.Millisecond, Down: 40 * time.Millisecond},
 		Program: []phone.Step{
-			phone.Say(question()), phone.Interrupt(2*time.Second, patience),
+			phone.Wait(4 * time.Second), phone.Say(question()), phone.Interrupt(2*time.Second, patience),
 			phone.Say(question()), phone.WaitForAgent(patience), phone.WaitForSilence(time.Second, patience), phone.Hangup(),
 		}})
 	healthy(t, r)
