@@ -273,6 +273,13 @@ func (c *carrierSim) playedMs() int64 {
 	return int64(len(c.played)) / bytesPerMs
 }
 
+// cleared is how often the buffer was cleared.
+func (c *carrierSim) cleared() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clears
+}
+
 // modelSim records what the session asks of the model; the test says what the model does.
 type modelSim struct {
 	events chan leg.ModelEvent
