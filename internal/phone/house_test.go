@@ -85,6 +85,7 @@ type houseOptions struct {
 	modelURL string // instead of the simulator's
 	voice    func(*parley.VoiceConfig)
 	capacity *capacity.Capacity
+	billed   bool // the model is taken for a real one, which costs
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
@@ -138,7 +139,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	h.host = voice.NewHost(voice.HostOptions{
 		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger, Capacity: opt.capacity,
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
-			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
+			return openai.Endpoint{BaseURL: base, Key: key, Simulated: !opt.billed}, nil
 		},
 	})
 	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
