@@ -201,8 +201,10 @@ func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) 
 	case next.Intent == parley.IntentNotice || h.streams.isShut():
 		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
 	case next.Intent == parley.IntentKeys:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})
 	default:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language)
 	}
 }
