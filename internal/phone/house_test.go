@@ -87,6 +87,7 @@ type houseOptions struct {
 	voice      func(*parley.VoiceConfig)
 	capacity   *capacity.Capacity
 	recordings *record.Folder
+	billed     bool // the model is taken for a real one, which costs
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
@@ -140,7 +141,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	h.host = voice.NewHost(voice.HostOptions{
 		Calls: h.calls, Tools: tool.New(tool.Options{}), Recordings: opt.recordings, Logger: logger, Capacity: opt.capacity,
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
-			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
+			return openai.Endpoint{BaseURL: base, Key: key, Simulated: !opt.billed}, nil
 		},
 	})
 	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
