@@ -62,8 +62,8 @@ func New(s Socket, opt Options) *Conn {
 	}
 	s.SetReadLimit(opt.ReadLimit)
 	// The library's own frames, answers to pings, come on top of the queue.
-	s.pipe.setLimits(2*opt.QueueBytes+4096, opt.WriteTimeout)
 	w := &Conn{c: s.Conn, pipe: s.pipe, opt: opt, done: make(chan struct{})}
+	s.pipe.own(2*opt.QueueBytes+4096, opt.WriteTimeout, w.lose)
 	if opt.PingEvery > 0 {
 		w.mu.Lock() // the timer may only fire when the variable is set
 		w.ping = time.AfterFunc(opt.PingEvery, w.keepAlive)
@@ -150,22 +150,20 @@ func (w *Conn) CloseWith(status int, reason string) {
 }
 
 // CloseNow drops what is queued and tears the connection down.
-func (w *Conn) CloseNow() {
-	w.fail(ErrClosed)
+func (w *Conn) CloseNow() { w.lose(ErrClosed) }
+
+func (w *Conn) lose(err error) {
+	w.mu.Lock()
+	if w.err == nil {
+		w.err = err
+	}
+	w.mu.Unlock()
 	_ = w.c.CloseNow()
 	w.end()
 }
 
 // Done is closed when the socket is closed and nothing of the connection is left.
 func (w *Conn) Done() <-chan struct{} { return w.done }
-
-func (w *Conn) fail(err error) {
-	w.mu.Lock()
-	if w.err == nil {
-		w.err = err
-	}
-	w.mu.Unlock()
-}
 
 // end says goodbye, or only cleans up when there is nobody to say it to.
 func (w *Conn) end() { w.ends.Do(func() { go w.finish() }) }
@@ -196,9 +194,7 @@ func (w *Conn) keepAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), w.opt.WriteTimeout)
 	defer cancel()
 	if err := w.c.Ping(ctx); err != nil {
-		w.fail(err)
-		_ = w.c.CloseNow()
-		w.end()
+		w.lose(err)
 		return
 	}
 	w.mu.Lock()
