@@ -58,7 +58,7 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
-	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID):
+	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID) && !h.goesOn(r.Context(), route.OrgID, form):
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
 	default:
 		h.answer(w, r, form, call.Incoming{
@@ -201,8 +201,10 @@ func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) 
 	case next.Intent == parley.IntentNotice || h.streams.isShut():
 		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
 	case next.Intent == parley.IntentKeys:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})
 	default:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language)
 	}
 }

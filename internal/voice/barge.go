@@ -286,7 +286,7 @@ func (s *Session) onWords(itemID, text string, now time.Time) {
 	}
 	heard := s.agentHeard(now)
 	switch {
-	case len(words) == 0 && !u.voiced, s.echoes(words, u.voiced):
+	case len(words) == 0, s.echoes(words, u.voiced):
 		s.decide(itemID, parley.TurnEcho, parley.ByWords)
 	case heard && onlyOf(words, sets...):
 		s.decide(itemID, parley.TurnBackchannel, parley.ByWords)
