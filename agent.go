@@ -67,16 +67,22 @@ type VoiceConfig struct {
 	Language              *string `json:"language"`              // hint for transcription
 	Transcription         bool    `json:"transcription"`
 	Recording             bool    `json:"recording"`
-	NoiseReduction        string  `json:"noiseReduction"` // off, near_field, far_field
-	TurnDetection         string  `json:"turnDetection"`  // server_vad, semantic_vad
-	FallbackNumber        *string `json:"fallbackNumber"` // E.164, dialed when no agent can answer
+	NoiseReduction        string  `json:"noiseReduction"`    // off, near_field, far_field
+	TurnDetection         string  `json:"turnDetection"`     // server_vad, semantic_vad
+	FallbackNumber        *string `json:"fallbackNumber"`    // E.164, dialed when no agent can answer
+	Eagerness             string  `json:"eagerness"`         // of semantic_vad to answer: low, medium, high, auto
+	SilenceDurationMs     int     `json:"silenceDurationMs"` // server_vad: pause that ends a turn
+	PrefixPaddingMs       int     `json:"prefixPaddingMs"`   // server_vad: sound before the detected start that belongs to a turn
+	// ToolFillerSeconds is after how much dead air the agent says that a tool is still at work; 0 = never.
+	ToolFillerSeconds int `json:"toolFillerSeconds"`
 }
 
 // DefaultVoiceConfig returns the contract's defaults.
 func DefaultVoiceConfig() VoiceConfig {
 	return VoiceConfig{
 		Voice: "sage", Speed: 1, InterruptionThreshold: 0.5, Timeout: 30, MaxDuration: 1800,
-		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad",
+		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad", ToolFillerSeconds: 3,
+		Eagerness: "auto", SilenceDurationMs: 500, PrefixPaddingMs: 300,
 	}
 }
 

@@ -56,6 +56,10 @@ type VoiceConfig struct {
 	Recording             bool    `json:"recording" default:"false" doc:"Keep the sound of the call."`
 	NoiseReduction        string  `json:"noiseReduction" enum:"off,near_field,far_field" default:"off" doc:"For a handset at the ear (near) or a speaker phone (far)."`
 	TurnDetection         string  `json:"turnDetection" enum:"server_vad,semantic_vad" default:"server_vad" doc:"How the end of the caller's turn is found: by silence, or by meaning."`
+	Eagerness             string  `json:"eagerness" enum:"auto,low,medium,high" default:"auto" doc:"For semantic_vad: how soon to answer; high = at once, low = let the caller take time."`
+	SilenceDurationMs     int     `json:"silenceDurationMs" minimum:"100" maximum:"5000" default:"500" doc:"For server_vad: the pause that ends the caller's turn."`
+	PrefixPaddingMs       int     `json:"prefixPaddingMs" minimum:"0" maximum:"2000" default:"300" doc:"For server_vad: how much sound before the detected start belongs to a turn."`
+	ToolFillerSeconds     int     `json:"toolFillerSeconds" minimum:"0" maximum:"60" default:"3" doc:"Seconds of silence after which the agent says that a tool is still at work; 0 = never."`
 	FallbackNumber        *string `json:"fallbackNumber" pattern:"^\\+[1-9][0-9]{1,14}$" doc:"E.164; dialed when no agent can answer."`
 }
 

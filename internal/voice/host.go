@@ -29,6 +29,7 @@ type HostOptions struct {
 // Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
 type Stats struct {
 	Completed, Failed, Detached, Fenced, Underruns int64
+	Upstream                                       Counts // what the sessions had to do about their models
 }
 
 // Host runs the sessions of this process. Safe for concurrent use.
@@ -54,9 +55,10 @@ func (h *Host) Stats() Stats {
 	return h.stats
 }
 
-func (h *Host) count(out Outcome, underruns int) {
+func (h *Host) count(out Outcome, underruns int, counts Counts) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.stats.Upstream.add(counts)
 	h.stats.Underruns += int64(underruns)
 	switch {
 	case out.Fenced:
@@ -87,7 +89,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 		s = h.session(ctx, carrier, a, logger)
 	}
 	out := h.run(ctx, s, logger)
-	h.count(out, s.ledger.underruns)
+	h.count(out, s.ledger.underruns, s.takeCounts())
 	if out.Keep > 0 {
 		leave(s, out.Keep)
 	}
@@ -105,16 +107,21 @@ func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
 func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment, logger *slog.Logger) *Session {
-	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
+	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
 	return New(carrier, a.Writer, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {
-			if endpointErr != nil {
-				return nil, fmt.Errorf("model account: %w", endpointErr)
+			endpoint, err := h.opt.Endpoint(ctx, a.Call.OrgID) // again: a key may be replaced during a long call
+			if err != nil {
+				return nil, fmt.Errorf("model account: %w", err)
 			}
-			return h.dial(ctx, endpoint, a.Agent.Model)
+			m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: endpoint.BaseURL, Key: endpoint.Key, Model: a.Agent.Model})
+			if err != nil {
+				return nil, err // not m: a nil *Realtime is not a nil Model
+			}
+			return m, nil
 		},
 		RunTool: h.opt.Tools.Run,
 		Over:    a.Over(), Taken: a.Taken(),
@@ -159,28 +166,5 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 	}
 	if err != nil && !errors.Is(err, store.ErrFenced) {
 		logger.Error("call not closed properly: the reconciler will", slog.Any("error", err))
-	}
-}
-
-const (
-	dialAttempts = 2
-	dialPause    = 300 * time.Millisecond
-)
-
-// dial opens the model's session. A refusal is final; a transport failure is tried once more.
-func (h *Host) dial(ctx context.Context, e openai.Endpoint, model string) (Model, error) {
-	for attempt := 1; ; attempt++ {
-		m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: e.BaseURL, Key: e.Key, Model: model})
-		if err == nil {
-			return m, nil
-		}
-		if attempt == dialAttempts || !openai.Retryable(err) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(dialPause):
-		}
 	}
 }

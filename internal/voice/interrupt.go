@@ -10,7 +10,8 @@ import (
 // response is canceled, and the model is told for every unfinished item how much of it was heard: truncated
 // to whole milliseconds that were certainly received, or deleted if nothing was heard.
 func (s *Session) interrupt(now time.Time) {
-	s.leaveBy = time.Time{} // whoever speaks into the goodbye wants to go on
+	s.stopFiller(now)
+	s.keepCall() // whoever speaks into the goodbye wants to go on
 	if s.seq.creating != "" {
 		s.cancelCreated, s.cutOff = true, true
 	}
@@ -50,6 +51,8 @@ func (s *Session) forget(p *playItem, heardMs int64) {
 	switch {
 	case p.done && heardMs >= p.receivedMs():
 		// All of it was heard.
+	case p.retold:
+		s.retell(p)
 	case heardMs > 0:
 		_, err := s.model.Truncate(p.itemID, p.contentIndex, min(heardMs, p.receivedMs()))
 		s.modelSent(err)
@@ -64,6 +67,7 @@ func (s *Session) forget(p *playItem, heardMs int64) {
 }
 
 func (s *Session) deleteItem(itemID string) {
+	s.memory.forget(itemID)
 	_, err := s.model.DeleteItem(itemID)
 	s.modelSent(err)
 }
