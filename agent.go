@@ -58,31 +58,33 @@ type Agent struct {
 
 // VoiceConfig is the `config` of a voice agent with every key at its effective value.
 type VoiceConfig struct {
-	Voice                 string  `json:"voice"`
-	Speed                 float64 `json:"speed"`                 // 0.5–2.0; OpenAI takes at most 1.5
-	InterruptionThreshold float64 `json:"interruptionThreshold"` // 0–1; higher = louder to interrupt
-	Timeout               int     `json:"timeout"`               // seconds of caller's silence that end the call; 0 = never
-	MaxDuration           int     `json:"maxDuration"`           // seconds
-	Greeting              string  `json:"greeting"`              // spoken first; "" = the caller speaks first
-	Language              *string `json:"language"`              // hint for transcription
-	Transcription         bool    `json:"transcription"`
-	Recording             bool    `json:"recording"`
-	NoiseReduction        string  `json:"noiseReduction"`    // off, near_field, far_field
-	TurnDetection         string  `json:"turnDetection"`     // server_vad, semantic_vad
-	FallbackNumber        *string `json:"fallbackNumber"`    // E.164, dialed when no agent can answer
-	Eagerness             string  `json:"eagerness"`         // of semantic_vad to answer: low, medium, high, auto
-	SilenceDurationMs     int     `json:"silenceDurationMs"` // server_vad: pause that ends a turn
-	PrefixPaddingMs       int     `json:"prefixPaddingMs"`   // server_vad: sound before the detected start that belongs to a turn
+	Eagerness         string `json:"eagerness"`         // of semantic_vad to answer: low, medium, high, auto
+	SilenceDurationMs int    `json:"silenceDurationMs"` // server_vad: pause that ends a turn
+	PrefixPaddingMs   int    `json:"prefixPaddingMs"`   // server_vad: sound before the detected start that belongs to a turn
 	// ToolFillerSeconds is after how much dead air the agent says that a tool is still at work; 0 = never.
-	ToolFillerSeconds int `json:"toolFillerSeconds"`
+	ToolFillerSeconds     int              `json:"toolFillerSeconds"`
+	Voice                 string           `json:"voice"`
+	Speed                 float64          `json:"speed"`                 // 0.5–2.0; OpenAI takes at most 1.5
+	InterruptionThreshold float64          `json:"interruptionThreshold"` // 0–1; higher = louder to interrupt
+	Timeout               int              `json:"timeout"`               // seconds of caller's silence that end the call; 0 = never
+	MaxDuration           int              `json:"maxDuration"`           // seconds
+	Greeting              string           `json:"greeting"`              // spoken first; "" = the caller speaks first
+	Language              *string          `json:"language"`              // hint for transcription
+	Transcription         bool             `json:"transcription"`
+	Recording             bool             `json:"recording"`
+	NoiseReduction        string           `json:"noiseReduction"`  // off, near_field, far_field
+	TurnDetection         string           `json:"turnDetection"`   // server_vad, semantic_vad
+	FallbackNumber        *string          `json:"fallbackNumber"`  // E.164, dialed when no agent can answer
+	TransferTargets       []TransferTarget `json:"transferTargets"` // whom transfer_call may connect to; the fallback is not one of them
+	MaxCost               *float64         `json:"maxCost"`         // US dollars that a call may cost before the agent ends it; nil = no limit
 }
 
 // DefaultVoiceConfig returns the contract's defaults.
 func DefaultVoiceConfig() VoiceConfig {
 	return VoiceConfig{
 		Voice: "sage", Speed: 1, InterruptionThreshold: 0.5, Timeout: 30, MaxDuration: 1800,
-		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad", ToolFillerSeconds: 3,
-		Eagerness: "auto", SilenceDurationMs: 500, PrefixPaddingMs: 300,
+		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad", TransferTargets: []TransferTarget{},
+		ToolFillerSeconds: 3, Eagerness: "auto", SilenceDurationMs: 500, PrefixPaddingMs: 300,
 	}
 }
 

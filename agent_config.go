@@ -22,6 +22,8 @@ const (
 	MaxSilenceMs   = 5_000
 	MaxPrefixMs    = 2_000
 	MaxDailyLimit  = 1_000_000
+	MinMaxCost     = 0.01 // US dollars
+	MaxMaxCost     = 1_000.0
 )
 
 // take merges the members that were sent; null resets a key to its default.
@@ -42,7 +44,14 @@ func (c *VoiceConfig) take(in *Input) {
 	set(in, "silenceDurationMs", &c.SilenceDurationMs, d.SilenceDurationMs, func(dst *int) { in.Int("silenceDurationMs", dst, MinSilenceMs, MaxSilenceMs) })
 	set(in, "prefixPaddingMs", &c.PrefixPaddingMs, d.PrefixPaddingMs, func(dst *int) { in.Int("prefixPaddingMs", dst, 0, MaxPrefixMs) })
 	set(in, "toolFillerSeconds", &c.ToolFillerSeconds, d.ToolFillerSeconds, func(dst *int) { in.Int("toolFillerSeconds", dst, 0, MaxToolFiller) })
+	set(in, "maxCost", &c.MaxCost, d.MaxCost, func(dst **float64) {
+		dollars := -1.0
+		if in.Number("maxCost", &dollars, MinMaxCost, MaxMaxCost); dollars >= 0 {
+			*dst = &dollars
+		}
+	})
 	set(in, "fallbackNumber", &c.FallbackNumber, d.FallbackNumber, func(dst **string) { *dst = in.e164("fallbackNumber", *dst) })
+	set(in, "transferTargets", &c.TransferTargets, d.TransferTargets, func(dst *[]TransferTarget) { in.targets("transferTargets", dst) })
 }
 
 // take merges the members that were sent; null resets a key to its default.

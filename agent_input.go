@@ -72,7 +72,7 @@ func (a Agent) take(in *Input, create bool) (Agent, []string, error) {
 	if err := in.Done(); err != nil {
 		return Agent{}, nil, err
 	}
-	warnings := a.modelWarnings(in)
+	warnings := append(a.modelWarnings(in), a.transferWarnings(in)...)
 	return a, append(warnings, a.configWarnings(in.Has("config"), create || domains)...), nil
 }
 
@@ -139,6 +139,25 @@ func (a *Agent) configWarnings(config, domains bool) []string {
 	}
 	if a.Chat != nil && len(a.Chat.AllowedDomains) == 0 && domains {
 		w = append(w, "config.allowedDomains: the list is empty, so any website may embed this agent.")
+	}
+	return w
+}
+
+func (a *Agent) transferWarnings(in *Input) (w []string) {
+	if a.Voice == nil || !in.Has("toolIds") && !in.Has("config") {
+		return nil
+	}
+	for i, t := range a.Voice.TransferTargets {
+		if first, _ := a.Voice.Target(t.Name); in.Has("config") && first != t {
+			w = append(w, fmt.Sprintf("config.transferTargets[%d]: %q names an earlier target, which is used instead.", i, t.Name))
+		}
+	}
+	has, targets := slices.Contains(a.ToolIDs, ToolTransferCall), len(a.Voice.TransferTargets)
+	switch {
+	case has && targets == 0:
+		w = append(w, "config.transferTargets: the list is empty, so the agent cannot use its tool transfer_call. Name the people to connect callers to.")
+	case !has && targets > 0 && in.Has("config"):
+		w = append(w, "config.transferTargets: the agent does not have the tool transfer_call, so it connects nobody. Add it to toolIds.")
 	}
 	return w
 }

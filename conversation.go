@@ -54,8 +54,11 @@ type Conversation struct {
 const (
 	EndCallerHangup     = "caller_hangup"
 	EndAgentHangup      = "agent_hangup"
+	EndTransferred      = "transferred"    // a transfer target took the call
+	EndVoicemail        = "voicemail_left" // the agent spoke its message after the beep
 	EndSilenceTimeout   = "silence_timeout"
 	EndMaxDuration      = "max_duration"
+	EndMaxCost          = "max_cost"
 	EndModelUnavailable = "model_unavailable" // could not be reached, refused the key, or broke off
 	EndCarrierLost      = "carrier_lost"      // the media stream vanished and did not come back
 	EndNotAnswered      = "not_answered"      // the carrier never opened the media stream

@@ -15,11 +15,11 @@ var rows = [][]string{
 	{"internal/voice", "internal/chat"},
 	{"internal/call", "internal/tool"},
 	{"internal/log"},
-	{"internal/event", "internal/auth", "internal/limit"},
-	{"internal/twilio", "internal/openai", "internal/sim/model", "internal/sim/phone", "internal/store/storetest"},
+	{"internal/event", "internal/auth", "internal/limit", "internal/bill", "internal/capacity", "internal/trace"},
+	{"internal/twilio", "internal/openai", "internal/browser", "internal/sim/model", "internal/sim/phone", "internal/store/storetest"},
 	{"internal/store", "internal/secret", "internal/config", "internal/sim/speech", "internal/sim/schema"},
 	{"internal/audio", "internal/ws", "internal/respond", "internal/metric", "internal/web", "internal/leg", "internal/reference", "internal/api/apicheck", "internal/web/browsertest"},
-	{""}, // the domain
+	{"", "web/webcall"}, // the domain; the browser's client, embedded
 }
 
 func rowOf(pkg string) int {

@@ -27,34 +27,37 @@ func NewEvent(typ string, at time.Time, data any) Event {
 // The event types. Intents are committed before their effect, facts within 100 ms, telemetry may be
 // coalesced (docs/architecture.md, "The conversation is an event log").
 const (
-	EventConversationStarted = "conversation.started" // intent, ConversationStartedData
-	EventStreamStarted       = "stream.started"       // intent, StreamStartedData
-	EventStreamDetached      = "stream.detached"      // fact, StreamDetachedData
-	EventModelConnected      = "model.connected"      // fact, ModelConnectedData
-	EventModelLost           = "model.lost"           // fact, ModelLostData: its session is of no use any more; the call goes on
-	EventModelRedialed       = "model.redialed"       // fact, ModelRedialedData: another session has taken its place
-	EventModelSwapped        = "model.swapped"        // fact, ModelSwappedData: the same, planned before a session's end
-	EventPromptSpoken        = "prompt.spoken"        // fact, PromptSpokenData: the agent speaks of its own accord
-	EventFillerPlayed        = "filler.played"        // fact, FillerPlayedData: a tune instead of silence
-	EventSpeechStarted       = "speech.started"       // telemetry, SpeechData: the model's VAD heard the caller
-	EventSpeechStopped       = "speech.stopped"       // telemetry, SpeechData
-	EventTurnCommitted       = "turn.committed"       // fact, TurnCommittedData: holds the user message's place
-	EventMessageUser         = "message.user"         // fact, MessageUserData: words of the caller or visitor
-	EventMessageAssistant    = "message.assistant"    // fact, MessageAssistantData: words generated
-	EventMessageHeard        = "message.heard"        // fact, MessageHeardData: what of them was heard
-	EventPlayoutPosition     = "playout.position"     // fact once a second while speaking, PlayoutPositionData
-	EventInterruption        = "interruption"         // fact, InterruptionData
-	EventToolStarted         = "tool.started"         // intent, ToolStartedData
-	EventToolCompleted       = "tool.completed"       // fact, ToolCompletedData
-	EventUsage               = "usage"                // fact, UsageData
-	EventTurnLatency         = "turn.latency"         // fact, TurnLatencyData
-	EventDTMF                = "dtmf.received"        // fact, DTMFData
-	EventRunStarted          = "run.started"          // intent, RunData: a chat turn begins
-	EventRunCompleted        = "run.completed"        // fact, RunData: a chat turn ended
-	EventError               = "error"                // fact, ErrorData
-	EventGap                 = "log.gap"              // telemetry was dropped, GapData
-	EventEndRequested        = "end.requested"        // intent, EndData: we decided to end the call
-	EventConversationEnded   = "conversation.ended"   // intent, EndData
+	EventConversationStarted = "conversation.started"  // intent, ConversationStartedData
+	EventStreamStarted       = "stream.started"        // intent, StreamStartedData
+	EventStreamDetached      = "stream.detached"       // fact, StreamDetachedData
+	EventStreamMeasured      = "stream.measured"       // fact, StreamMeasuredData: how the stream went, when it ends
+	EventReopened            = "conversation.reopened" // intent, StreamDetachedData: an end that came too early is taken back
+	EventModelConnected      = "model.connected"       // fact, ModelConnectedData
+	EventModelLost           = "model.lost"            // fact, ModelLostData: its session is of no use any more; the call goes on
+	EventModelRedialed       = "model.redialed"        // fact, ModelRedialedData: another session has taken its place
+	EventModelSwapped        = "model.swapped"         // fact, ModelSwappedData: the same, planned before a session's end
+	EventPromptSpoken        = "prompt.spoken"         // fact, PromptSpokenData: the agent speaks of its own accord
+	EventFillerPlayed        = "filler.played"         // fact, FillerPlayedData: a tune instead of silence
+	EventSpeechStarted       = "speech.started"        // telemetry, SpeechData: the model's VAD heard the caller
+	EventSpeechStopped       = "speech.stopped"        // telemetry, SpeechData
+	EventTurnCommitted       = "turn.committed"        // fact, TurnCommittedData: holds the user message's place
+	EventMessageUser         = "message.user"          // fact, MessageUserData: words of the caller or visitor
+	EventMessageAssistant    = "message.assistant"     // fact, MessageAssistantData: words generated
+	EventMessageHeard        = "message.heard"         // fact, MessageHeardData: what of them was heard
+	EventPlayoutPosition     = "playout.position"      // fact once a second while speaking, PlayoutPositionData
+	EventInterruption        = "interruption"          // fact, InterruptionData
+	EventToolStarted         = "tool.started"          // intent, ToolStartedData
+	EventToolCompleted       = "tool.completed"        // fact, ToolCompletedData
+	EventUsage               = "usage"                 // fact, UsageData
+	EventTurnLatency         = "turn.latency"          // fact, TurnLatencyData
+	EventDTMF                = "dtmf.received"         // fact, DTMFData
+	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
+	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
+	EventError               = "error"                 // fact, ErrorData
+	EventGap                 = "log.gap"               // telemetry was dropped, GapData
+	EventCostReached         = "cost.reached"          // fact, CostReachedData: the call has cost what it may
+	EventEndRequested        = "end.requested"         // intent, EndData: we decided to end the call
+	EventConversationEnded   = "conversation.ended"    // intent, EndData; the last one counts, unless it was reopened
 )
 
 // ConversationStartedData opens every log.
@@ -76,9 +79,19 @@ type StreamStartedData struct {
 	Epoch     int64  `json:"epoch"`
 }
 
-// StreamDetachedData says that the media stream vanished without a stop.
+// StreamDetachedData says that the media stream is gone although the call goes on, or may go on.
 type StreamDetachedData struct {
 	Reason string `json:"reason"`
+}
+
+// StreamMeasuredData is the quality of a media stream as we can know it. A frame is 20 ms.
+type StreamMeasuredData struct {
+	FramesIn  int64 `json:"framesIn"`  // of the caller
+	FramesOut int64 `json:"framesOut"` // to the caller
+	Late      int64 `json:"late"`      // of those, frames that left more than 20 ms after their time
+	Underruns int   `json:"underruns"` // holes in the agent's voice
+	RoundTrip int64 `json:"roundTripMs"`
+	LeadMs    int64 `json:"leadMs"` // how far ahead audio was sent in the end
 }
 
 // ModelConnectedData says that the model's session is configured and usable. Ms counts from the attach.
@@ -162,10 +175,12 @@ type MessageHeardData struct {
 	Approximate bool   `json:"approximate"` // HeardText was mapped from HeardMs and cut back to a whole word
 }
 
-// PlayoutPositionData is the estimated playback position of the item being spoken.
+// PlayoutPositionData is the estimated playback position of the item being spoken. HeardText is what was heard of it:
+// the item's words may not be on record yet.
 type PlayoutPositionData struct {
-	ItemID  string `json:"itemId"`
-	HeardMs int64  `json:"heardMs"`
+	ItemID    string `json:"itemId"`
+	HeardMs   int64  `json:"heardMs"`
+	HeardText string `json:"heardText"`
 }
 
 // InterruptionData says that the caller cut the agent off.
@@ -175,6 +190,9 @@ type InterruptionData struct {
 	HeardMs    int64  `json:"heardMs"`
 	ReceivedMs int64  `json:"receivedMs"`
 	ClearedMs  int64  `json:"clearedMs"` // audio sent to the carrier but not heard
+
+	By       string `json:"by,omitempty"`       // ByGate, ByWords; "" when the agent was not being heard
+	PausedMs int64  `json:"pausedMs,omitempty"` // how long the agent had been silent when it was proven
 }
 
 // ToolStartedData is committed before the tool runs.
@@ -193,24 +211,35 @@ type ToolCompletedData struct {
 	Ms      int64  `json:"ms"`
 }
 
-// UsageData is the bill of one response or transcription.
+// The kinds of a bill.
+const (
+	UsageResponse      = "" // of the model
+	UsageTranscription = "transcription"
+	UsageCarrier       = "carrier" // of the whole call so far: the newest one replaces the others
+)
+
+// UsageData is the bill of one response or transcription, or of the carrier.
 type UsageData struct {
+	Kind       string `json:"kind,omitempty"`
 	ResponseID string `json:"responseId,omitempty"`
-	Model      string `json:"model"`
+	Model      string `json:"model,omitempty"`
 	Usage      Usage  `json:"usage"`
-	Cost       int64  `json:"cost"` // micro-dollars; 0 for the simulated model and for models without a price
+	Cost       int64  `json:"cost"` // micro-dollars; 0 for what is simulated and for what has no known price
 	Prices     string `json:"prices,omitempty"`
 }
 
 // TurnLatencyData measures one answer, in milliseconds. ResponseMs is what the caller feels beyond the
-// endpointing wait: from the model's speech_stopped to our first frame to the carrier.
+// endpointing wait: from the model's speech_stopped to our first frame to the carrier. A voice turn is on record
+// when its answer was heard, or cannot be any more; HeardMs is then absent.
 type TurnLatencyData struct {
 	ItemID      string `json:"itemId,omitempty"` // the user's item that was answered
 	ResponseID  string `json:"responseId,omitempty"`
 	EndpointMs  int64  `json:"endpointMs,omitempty"` // end of the caller's speech → speech_stopped (voice)
 	CreateMs    int64  `json:"createMs,omitempty"`   // speech_stopped → response.create sent (voice)
 	FirstByteMs int64  `json:"firstByteMs"`          // request → first audio or text of the model
+	FrameMs     int64  `json:"frameMs,omitempty"`    // first audio → first frame out (voice)
 	ResponseMs  int64  `json:"responseMs"`           // speech_stopped (or request) → first frame or text out
+	HeardMs     *int64 `json:"heardMs,omitempty"`    // first frame out → it began to play at the caller, by the carrier's word (voice)
 }
 
 // DTMFData is one key pressed by the caller.
@@ -234,6 +263,12 @@ type ErrorData struct {
 // GapData counts telemetry events that were dropped under load.
 type GapData struct {
 	Dropped int64 `json:"dropped"`
+}
+
+// CostReachedData is in micro-dollars; Cost is of the call so far, the carrier's minutes included.
+type CostReachedData struct {
+	Cost  int64 `json:"cost"`
+	Limit int64 `json:"limit"`
 }
 
 // EndData says why a conversation ends.

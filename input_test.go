@@ -2,6 +2,8 @@ package parley_test
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +99,7 @@ func TestNewAgentHasTheDefaultsOfTheContract(t *testing.T) {
 	if err != nil || len(warnings) != 0 {
 		t.Fatalf("create: %v, warnings %q", err, warnings)
 	}
-	if v.Status != parley.AgentActive || v.Model != "gpt-realtime-2025-08-28" || *v.Voice != parley.DefaultVoiceConfig() || v.Chat != nil || v.PhoneNumbers == nil || v.ToolIDs == nil {
+	if v.Status != parley.AgentActive || v.Model != "gpt-realtime-2025-08-28" || !reflect.DeepEqual(*v.Voice, parley.DefaultVoiceConfig()) || v.Chat != nil || v.PhoneNumbers == nil || v.ToolIDs == nil {
 		t.Errorf("voice agent = %+v", v)
 	}
 	c, warnings, err := create(`{"name":"A","type":"chat"}`)
@@ -278,5 +280,26 @@ func TestUnknownToolsAreDroppedAndRepeatedOnesCountOnce(t *testing.T) {
 	w := a.KeepTools(map[string]parley.Tool{"current_time": clock})
 	if len(a.ToolIDs) != 1 || a.ToolIDs[0] != "current_time" || len(w) != 1 || !strings.Contains(w[0], `"x"`) {
 		t.Errorf("kept %q, warnings %q", a.ToolIDs, w)
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"https://www.example.com": "https://www.example.com", "https://WWW.Example.com:443": "https://www.example.com",
+		"https://a.example:8443": "https://a.example:8443", "http://localhost:3000": "http://localhost:3000", "http://localhost:80": "http://localhost",
+		"http://127.0.0.1": "http://127.0.0.1", "https://[2001:db8::1]": "https://[2001:db8::1]", "http://[::1]:8080": "http://[::1]:8080",
+		"http://example.com": "", "https://example.com/": "", "https://*.example.com": "", "null": "", "*": "", "": "", "https://": "",
+		"https://a.example:0": "", "https://u@a.example": "", "https://a.example?x": "", "https://a.example\n": "", "file://": "",
+	} {
+		in, err := parley.ParseInput(fmt.Appendf(nil, `{"origin":%q}`, given))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		in.Origin("origin", &got)
+		if err := in.Done(); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v, want %q", given, got, err, want)
+		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // builtinTools are the tools that come with the server, by name. Each has its definition here and its function
 // in a file of internal/tool, where a test sees that none is missing.
-var builtinTools = []Tool{
+var builtinTools = append([]Tool{
 	{
 		ID:           "calculator",
 		Name:         "Calculator",
@@ -33,22 +33,7 @@ var builtinTools = []Tool{
 		Parameters: json.RawMessage(`{"type":"object","properties":{"timezone":{"type":"string",` +
 			`"description":"IANA time zone such as Europe/Helsinki; UTC when absent"}},"additionalProperties":false}`),
 	},
-	{
-		ID:           ToolEndCall,
-		Name:         "End call",
-		FunctionName: ToolEndCall,
-		Description: "Ends the phone call. Say goodbye in the same answer, before you call it: the call ends when the caller has " +
-			"heard what you said. If the caller speaks before that, the call goes on.",
-		Category:   "call control",
-		Kind:       ToolBuiltin,
-		Access:     AccessWrite,
-		Control:    true,
-		Parameters: json.RawMessage(`{"type":"object","properties":{},"additionalProperties":false}`),
-	},
-}
-
-// ToolEndCall is the slug of the tool that ends a phone call.
-const ToolEndCall = "end_call"
+}, controlTools...)
 
 // BuiltinTool returns the built-in tool with this slug.
 func BuiltinTool(slug string) (Tool, bool) {
@@ -65,7 +50,7 @@ func BuiltinTools() []Tool { return slices.Clone(builtinTools) }
 
 // reservedFunctions are names of built-in tools that are still to come: an organization's own tool must not
 // stand in their way, or be taken for one that ends or transfers a call.
-var reservedFunctions = []string{"web_search", "transfer_call", "send_dtmf", "collect_input", "remember", "recall", "knowledge_search"}
+var reservedFunctions = []string{"web_search", "collect_input", "remember", "recall", "knowledge_search"}
 
 // IsReservedFunction reports whether a function name belongs to the server's own tools.
 func IsReservedFunction(name string) bool {

@@ -2,7 +2,6 @@ package parley
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 )
 
@@ -14,14 +13,6 @@ type Summary struct {
 	Cost         int64   `json:"cost"` // micro-dollars
 	Prices       string  `json:"prices,omitempty"`
 	Latency      Latency `json:"latency"`
-}
-
-// Latency summarizes the response times of a conversation's turns, in milliseconds.
-type Latency struct {
-	Turns int   `json:"turns" doc:"Answered turns." example:"4"`
-	P50Ms int64 `json:"p50Ms" doc:"Half of the turns were answered within this time." example:"640"`
-	P95Ms int64 `json:"p95Ms" doc:"95 % of the turns were answered within this time." example:"910"`
-	MaxMs int64 `json:"maxMs" doc:"The slowest answer." example:"910"`
 }
 
 // Message is one line of the transcript, in the order of the conversation.
@@ -49,12 +40,14 @@ type Record struct {
 	Summary
 	Messages  []Message
 	ToolCalls []ToolCall
+	// CarrierCost is the carrier's part of Cost, in micro-dollars.
+	CarrierCost int64
 }
 
 // Project reads a log, in order of Seq, into a record. It is the only reading of events into a transcript:
 // the API, the command line, summaries and replay all use it. Unknown types are skipped.
 func Project(events []Event) Record {
-	p := projector{item: map[string]int{}, call: map[string]int{}}
+	p := projector{item: map[string]int{}, call: map[string]int{}, speaking: map[int]string{}, echo: map[string]bool{}}
 	for _, e := range events {
 		p.apply(e)
 	}
@@ -65,7 +58,32 @@ type projector struct {
 	rec     Record
 	item    map[string]int // item id → index into rec.Messages
 	call    map[string]int // tool call id → index into rec.ToolCalls
-	answers []int64
+	turns   []TurnLatencyData
+	echo    map[string]bool // items of the caller's leg that nobody said
+	carrier UsageData
+	// speaking are the spoken answers whose end is not on record: index into rec.Messages → what was heard of them so
+	// far, to a second.
+	speaking map[int]string
+}
+
+// spoken notes how far an answer was heard that is still being spoken.
+func (p *projector) spoken(id, heard string) {
+	if i := p.item[id]; p.rec.Messages[i].HeardText == nil {
+		p.speaking[i] = heard
+	}
+}
+
+// fallSilent: the stream is gone, and with it whatever was being spoken. Its process may have died without a word, so
+// the last position is what was heard.
+func (p *projector) fallSilent() {
+	for i, heard := range p.speaking {
+		m := &p.rec.Messages[i]
+		m.Interrupted, m.HeardText = true, &heard
+		if m.Text == "" {
+			m.Text = heard
+		}
+	}
+	clear(p.speaking)
 }
 
 // message returns the message of an item and makes its place at the first mention, so that a transcript
@@ -84,6 +102,10 @@ func (p *projector) apply(e Event) {
 	switch e.Type {
 	case EventTurnCommitted:
 		p.message(decode[TurnCommittedData](e).ItemID, "user", e.At)
+	case EventTurnDecided:
+		if d := decode[TurnDecidedData](e); d.State == TurnEcho {
+			p.echo[d.ItemID] = true
+		}
 	case EventMessageUser:
 		d := decode[MessageUserData](e)
 		p.message(d.ItemID, "user", e.At).Text = d.Text
@@ -92,10 +114,20 @@ func (p *projector) apply(e Event) {
 		m := p.message(d.ItemID, "assistant", e.At)
 		m.Text = d.Text
 		m.Interrupted = m.Interrupted || !d.Complete
+		if _, known := p.speaking[p.item[d.ItemID]]; d.AudioMs > 0 && !known {
+			p.spoken(d.ItemID, "")
+		}
+	case EventPlayoutPosition:
+		d := decode[PlayoutPositionData](e)
+		p.message(d.ItemID, "assistant", e.At)
+		p.spoken(d.ItemID, d.HeardText)
 	case EventMessageHeard:
 		d := decode[MessageHeardData](e)
 		m := p.message(d.ItemID, "assistant", e.At)
 		m.Interrupted, m.HeardText = d.Interrupted, &d.HeardText
+		delete(p.speaking, p.item[d.ItemID])
+	case EventStreamStarted, EventStreamDetached, EventReopened, EventConversationEnded:
+		p.fallSilent()
 	case EventToolStarted:
 		d := decode[ToolStartedData](e)
 		p.call[d.CallID] = len(p.rec.ToolCalls)
@@ -109,27 +141,59 @@ func (p *projector) apply(e Event) {
 		p.rec.Messages = append(p.rec.Messages, Message{Role: "tool", Text: d.Result, At: e.At})
 	case EventUsage:
 		d := decode[UsageData](e)
-		p.rec.Usage = p.rec.Usage.Add(d.Usage)
-		p.rec.Cost += d.Cost
-		if d.Prices != "" {
-			p.rec.Prices = d.Prices
-		}
+		p.bill(d)
 	case EventTurnLatency:
-		p.answers = append(p.answers, decode[TurnLatencyData](e).ResponseMs)
+		p.turns = append(p.turns, decode[TurnLatencyData](e))
 	}
 }
 
-func (p *projector) finish() Record {
-	slices.Sort(p.answers)
-	if n := len(p.answers); n > 0 {
-		p.rec.Latency = Latency{Turns: n, P50Ms: p.answers[(n-1)/2], P95Ms: p.answers[(n-1)*95/100], MaxMs: p.answers[n-1]}
+// bill adds a bill. The carrier's is of the whole call: a call that was ended and came back is billed again, as one.
+func (p *projector) bill(d UsageData) {
+	if d.Prices != "" {
+		p.rec.Prices = d.Prices
 	}
+	if d.Kind == UsageCarrier {
+		p.carrier = d
+		return
+	}
+	p.rec.Usage = p.rec.Usage.Add(d.Usage)
+	p.rec.Cost += d.Cost
+}
+
+func (p *projector) finish() Record {
+	for i, heard := range p.speaking {
+		if m := &p.rec.Messages[i]; m.Text == "" {
+			m.Text = heard // its words come with its end
+		}
+	}
+	p.dropEchoes()
+	p.rec.Latency = latencyOf(p.turns)
+	p.rec.Usage = p.rec.Usage.Add(p.carrier.Usage)
+	p.rec.Cost += p.carrier.Cost
+	p.rec.CarrierCost = p.carrier.Cost
 	for _, m := range p.rec.Messages {
 		if m.Role != "tool" {
 			p.rec.MessageCount++
 		}
 	}
 	return p.rec
+}
+
+// dropEchoes takes out what turned out to be the agent's own voice, or a noise.
+func (p *projector) dropEchoes() {
+	drop := make([]bool, len(p.rec.Messages))
+	for id := range p.echo {
+		if i, ok := p.item[id]; ok {
+			drop[i] = true
+		}
+	}
+	kept := p.rec.Messages[:0]
+	for i, m := range p.rec.Messages {
+		if !drop[i] {
+			kept = append(kept, m)
+		}
+	}
+	p.rec.Messages = kept
 }
 
 // decode reads an event's data; our own writer made it, so a failure leaves the zero value.

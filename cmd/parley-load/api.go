@@ -65,11 +65,11 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 }
 
 // createAgent makes a voice agent that waits for the caller to speak, and returns its id.
-func (s *server) createAgent(ctx context.Context, model string) (string, error) {
+func (s *server) createAgent(ctx context.Context, model string, transcription bool) (string, error) {
 	in := map[string]any{
 		"name": "Load test " + model, "type": "voice", "model": model,
 		"instructions": "You answer the phone of a small company. Be friendly and brief.",
-		"config":       map[string]any{"greeting": "", "transcription": true},
+		"config":       map[string]any{"greeting": "", "transcription": transcription},
 	}
 	var agent struct{ ID string }
 	err := s.call(ctx, http.MethodPost, "/api/v1/agents", in, &agent)

@@ -86,7 +86,7 @@ func (p pass) run(ctx context.Context) (r result, err error) {
 	callers := make([]*caller, p.Calls+warmCalls)
 	for i := range callers {
 		c := &caller{index: i, model: fmt.Sprintf("load-%04d", i+1), interrupt: p.interrupt && i%4 == 0}
-		if c.agentID, err = s.createAgent(ctx, c.model); err != nil {
+		if c.agentID, err = s.createAgent(ctx, c.model, true); err != nil {
 			return r, err
 		}
 		byModel.Store(c.model, c)

@@ -25,8 +25,9 @@ const (
 )
 
 // buildServer compiles the server, so that what is measured is a process of its own and no `go run`.
-func buildServer(ctx context.Context, binary string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/parley")
+func buildServer(ctx context.Context, binary string, flags ...string) error {
+	args := append(append([]string{"build", "-o", binary}, flags...), "./cmd/parley")
+	cmd := exec.CommandContext(ctx, "go", args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building ./cmd/parley (run this command in the repository): %w\n%s", err, out)
 	}
@@ -41,6 +42,9 @@ type server struct {
 	accountSID string
 	authToken  string
 	log        string // file of its standard error
+	debug      string // origin of its profiles
+	pin        bool   // to the processor core
+	core       int
 	cmd        *exec.Cmd
 	exited     chan struct{} // closed after err is set
 	err        error
@@ -49,14 +53,18 @@ type server struct {
 // startServer starts the server with a fresh database in dir and waits until it is ready.
 func startServer(ctx context.Context, binary, dir string, delay time.Duration, m *model.Server) (*server, error) {
 	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
-	env := []string{
+	return s, s.launch(ctx, dir, s.env(dir, m.BaseURL(), m.Key()), binary, "serve", "--commit-delay="+delay.String())
+}
+
+// env configures a server with data in dir and a model at an address of its own.
+func (s *server) env(dir, modelURL, modelKey string) []string {
+	return []string{
 		"PARLEY_DATA=" + filepath.Join(dir, "data"), "PARLEY_LOG=warn",
 		"PARLEY_BOOTSTRAP_KEY=" + s.key, "PARLEY_RATE_LIMIT=1000000",
-		"OPENAI_BASE_URL=" + m.BaseURL(), "OPENAI_API_KEY=" + m.Key(),
+		"OPENAI_BASE_URL=" + modelURL, "OPENAI_API_KEY=" + modelKey,
 		"TWILIO_ACCOUNT_SID=" + s.accountSID, "TWILIO_AUTH_TOKEN=" + s.authToken,
 		"PARLEY_TWILIO_API_URL=http://127.0.0.1:1", // nobody: callers hang up themselves
 	}
-	return s, s.launch(ctx, dir, env, binary, "serve", "--commit-delay="+delay.String())
 }
 
 // launch runs a program that listens on PARLEY_LISTEN, with its log in dir, and waits until it is ready.
@@ -79,7 +87,7 @@ func (s *server) launch(ctx context.Context, dir string, env []string, binary st
 	s.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "PARLEY_LISTEN=" + address,
 	}, env...)
-	if err := s.cmd.Start(); err != nil {
+	if err := s.begin(); err != nil {
 		return fmt.Errorf("starting the server: %w", err)
 	}
 	s.pid = s.cmd.Process.Pid
@@ -91,6 +99,13 @@ func (s *server) launch(ctx context.Context, dir string, env []string, binary st
 		return errors.Join(fmt.Errorf("%w\n%s", err, s.tail()), s.stop())
 	}
 	return nil
+}
+
+func (s *server) begin() error {
+	if s.pin {
+		return startOn(s.core, s.cmd)
+	}
+	return s.cmd.Start()
 }
 
 // freeAddress finds a loopback port that is free now.

@@ -24,6 +24,7 @@ type commands struct {
 	Org     orgCmd     `cmd:"" help:"Create and list organizations."`
 	Call    callCmd    `cmd:"" help:"Place a simulated phone call to a running server."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to date and exit (serve does it too)."`
+	Prices  pricesCmd  `cmd:"" help:"Print the prices that usage is billed with, in the form of a price file."`
 	OpenAPI openapiCmd `cmd:"" name:"openapi" help:"Print the OpenAPI 3.1 document."`
 	Version versionCmd `cmd:"" help:"Print versions."`
 }

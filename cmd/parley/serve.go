@@ -12,7 +12,9 @@ import (
 
 	"parley"
 	"parley/internal/auth"
+	"parley/internal/bill"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/chat"
 	"parley/internal/config"
 	"parley/internal/log"
@@ -49,14 +51,18 @@ type app struct {
 	carrier  parley.Credentials // of the default organization; simulated ones when none are configured
 	model    *model.Server      // nil unless simulated
 
-	metrics *metric.Registry
-	log     *log.Log
-	auth    *auth.Authenticator
-	calls   *call.Service
-	host    *voice.Host
-	phone   *phone.Handler
-	chat    *chat.Service
-	server  *server.Server
+	metrics  *metric.Registry
+	bill     *bill.Bill
+	counts   *voice.Counts
+	load     *capacity.Watch
+	capacity *capacity.Capacity
+	log      *log.Log
+	auth     *auth.Authenticator
+	calls    *call.Service
+	host     *voice.Host
+	phone    *phone.Handler
+	chat     *chat.Service
+	server   *server.Server
 
 	closers []closer // ended in reverse order
 }
@@ -81,7 +87,9 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 	a := &app{cfg: cfg, out: s.out, logger: newLogger(s, cfg.Log), owner: parley.NewID(), metrics: metric.New(version)}
 	defer func() { err = errors.Join(err, a.close()) }()
 	steps := []func(context.Context) error{
+		a.readPrices,
 		a.listen, // before anything is made: a taken port leaves nothing behind
+		a.listenDebug,
 		a.openData,
 		a.openRing,
 		a.setUp,
@@ -96,6 +104,13 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 		}
 	}
 	return a.run(ctx)
+}
+
+// readPrices reads the price table.
+func (a *app) readPrices(context.Context) error {
+	prices, err := loadPrices(a.cfg.Prices)
+	a.bill = bill.New(prices)
+	return err
 }
 
 // listen takes the address.

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"parley"
 	"parley/internal/api"
 	"parley/internal/auth"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/chat"
 	"parley/internal/config"
 	"parley/internal/event"
@@ -26,6 +29,8 @@ import (
 // wire makes every part and connects it with the parts below it.
 func (a *app) wire(context.Context) error {
 	tools := tool.New(tool.Options{Logger: a.logger})
+	a.counts = voice.NewCounts()
+	a.wireCapacity()
 	a.log = log.New(a.store, event.NewBus(), log.Options{Logger: a.logger})
 	a.onClose("log", a.log.Close)
 	a.auth = auth.New(a.store, a.logger, a.cfg.RateLimit)
@@ -37,36 +42,67 @@ func (a *app) wire(context.Context) error {
 	return nil
 }
 
+// promiseLife is how long a slot is kept for a call whose media stream has not come: what its token lives.
+const promiseLife = 30 * time.Second
+
+// wireCapacity decides how many calls are taken, and starts to measure how late this process is.
+func (a *app) wireCapacity() {
+	a.load = capacity.NewWatch(func() (int64, int64) { return a.counts.FramesOut.Load(), a.counts.FramesLate.Load() }, a.logger)
+	a.capacity = capacity.New(capacity.Options{
+		Max: a.cfg.MaxCalls, MaxEach: a.cfg.MaxCallsPerOrg, Promise: promiseLife, Overloaded: a.load.Overloaded,
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.load.Run(ctx)
+	}()
+	a.onClose("load watch", func(context.Context) error {
+		stop()
+		<-done
+		return nil
+	})
+}
+
+// checkCapacity fails while no new call is taken, so that a load balancer sends it to another node.
+func (a *app) checkCapacity(context.Context) error {
+	if why := a.capacity.Exhausted(); why != capacity.Admitted {
+		return fmt.Errorf("no call is taken: %s", why)
+	}
+	return nil
+}
+
 // wireCalls connects /twilio/ with the voice sessions.
 func (a *app) wireCalls(tools *tool.Runner) {
 	a.calls = call.New(a.store, a.log, a.ring, call.Options{
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
-		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger,
+		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill,
 	})
-	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger})
-	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Refuse: a.log.Backlogged, Logger: a.logger})
+	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger,
+		Bill: a.bill, Counts: a.counts, Capacity: a.capacity})
+	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Log: a.log, Refuse: a.log.Backlogged, Capacity: a.capacity, Logger: a.logger})
 }
 
 func (a *app) wireChat(tools *tool.Runner) {
 	a.chat = chat.New(chat.Options{
-		Store: a.store, Log: a.log, Tools: tools, Owner: a.owner, Logger: a.logger,
+		Store: a.store, Log: a.log, Tools: tools, Owner: a.owner, Logger: a.logger, Bill: a.bill,
 		Model: openai.NewChat(openai.ChatOptions{}), Endpoint: a.endpointOf,
 	})
 	a.onClose("chat", a.chat.Close)
 }
 
 func (a *app) wireServer() {
-	twilio := http.NewServeMux()
-	a.phone.Register(twilio)
+	phones := http.NewServeMux()
+	a.phone.Register(phones)
 	rest := api.New(api.Options{
 		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{
-		API: rest.Mux(), Twilio: twilio, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
+		API: rest.Mux(), Phone: phones, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
 		Page:  web.New(web.State{Origin: a.origin, Simulated: a.model != nil, VoiceAgentID: a.setup.voiceAgentID, ChatAgentID: a.setup.chatAgentID}),
-		Ready: []server.Check{{Name: "database", Run: a.store.Ping}, {Name: "log", Run: a.checkLog}},
+		Ready: []server.Check{{Name: "database", Run: a.store.Ping}, {Name: "log", Run: a.checkLog}, {Name: "capacity", Run: a.checkCapacity}},
 	})
 	a.onClose("server", func(context.Context) error { return a.server.Close() })
 }
@@ -109,24 +145,4 @@ func (a *app) endpointOf(ctx context.Context, orgID string) (openai.Endpoint, er
 		e.BaseURL = config.DefaultOpenAIBaseURL
 	}
 	return openai.Endpoint{BaseURL: e.BaseURL, Key: string(key)}, nil
-}
-
-// countThings registers what the owners count, for /metrics.
-func (a *app) countThings() {
-	m := a.metrics
-	m.Gauge("parley_calls_live", "Calls with a running session.", func() float64 { return float64(a.phone.Live()) })
-	m.Counter("parley_calls_completed_total", "Call sessions that ended as they should.", func() float64 { return float64(a.host.Stats().Completed) })
-	m.Counter("parley_calls_failed_total", "Call sessions that failed: no model, a lost carrier, an error.", func() float64 { return float64(a.host.Stats().Failed) })
-	m.Counter("parley_calls_detached_total", "Media streams that vanished without a stop.", func() float64 { return float64(a.host.Stats().Detached) })
-	m.Counter("parley_calls_fenced_total", "Call sessions that another process took over.", func() float64 { return float64(a.host.Stats().Fenced) })
-	m.Counter("parley_calls_underruns_total", "Holes in the agents' voices, by our own estimate.", func() float64 { return float64(a.host.Stats().Underruns) })
-	m.Gauge("parley_chat_runs_active", "Chat turns under way.", func() float64 { return float64(a.chat.Active()) })
-	m.Gauge("parley_log_pending_bytes", "Events that wait to be committed.", func() float64 { return float64(a.log.Stats().PendingBytes) })
-	m.Counter("parley_log_commits_total", "Commits of the event log.", func() float64 { return float64(a.log.Stats().Commits) })
-	m.Counter("parley_log_rows_total", "Events committed.", func() float64 { return float64(a.log.Stats().Rows) })
-	m.Counter("parley_log_fenced_total", "Writers fenced off by another owner.", func() float64 { return float64(a.log.Stats().Fenced) })
-	m.Counter("parley_log_dropped_total", "Telemetry events dropped under load.", func() float64 { return float64(a.log.Stats().Dropped) })
-	m.Counter("parley_store_commits_total", "Transactions of the writer.", func() float64 { return float64(a.store.Stats().Commits) })
-	m.Gauge("parley_store_writer_wait_seconds", "How long the last transaction waited for the writer.", func() float64 { return a.store.Stats().WriterWait.Seconds() })
-	m.Gauge("parley_store_write_max_seconds", "The longest transaction so far.", func() float64 { return a.store.Stats().MaxWrite.Seconds() })
 }

@@ -50,17 +50,18 @@ func (h *house) operations(t *testing.T, ids map[string]string) []request {
 
 // validBodies are requests that would succeed for the owner.
 var validBodies = map[string]string{
-	"post /api/v1/agents":                  `{"name":"Own","type":"voice"}`,
-	"patch /api/v1/agents/{agentId}":       `{"name":"Stolen"}`,
-	"post /api/v1/agents/{agentId}/chat":   `{"message":"hi"}`,
-	"post /api/v1/tools":                   toolBody,
-	"patch /api/v1/tools/{toolId}":         `{"name":"Stolen"}`,
-	"post /api/v1/api-keys":                `{"name":"Own"}`,
-	"patch /api/v1/api-keys/{keyId}":       `{"name":"Stolen"}`,
-	"post /api/v1/api-keys/{keyId}/rotate": `{}`,
-	"patch /api/v1/organization":           `{"limits":{"requestsPerMinute":null}}`,
-	"post /api/v1/test-calls":              `{"agentId":"$agent"}`,
-	"post /api/v1/test-calls/{id}/sign":    `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
+	"post /api/v1/agents":                    `{"name":"Own","type":"voice"}`,
+	"patch /api/v1/agents/{agentId}":         `{"name":"Stolen"}`,
+	"post /api/v1/agents/{agentId}/chat":     `{"message":"hi"}`,
+	"post /api/v1/agents/{agentId}/web-call": `{}`,
+	"post /api/v1/tools":                     toolBody,
+	"patch /api/v1/tools/{toolId}":           `{"name":"Stolen"}`,
+	"post /api/v1/api-keys":                  `{"name":"Own"}`,
+	"patch /api/v1/api-keys/{keyId}":         `{"name":"Stolen"}`,
+	"post /api/v1/api-keys/{keyId}/rotate":   `{}`,
+	"patch /api/v1/organization":             `{"limits":{"requestsPerMinute":null}}`,
+	"post /api/v1/test-calls":                `{"agentId":"$agent"}`,
+	"post /api/v1/test-calls/{id}/sign":      `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
 }
 
 // TestTenants calls every operation with another organization's key and our ids: 404 where an id is named, and

@@ -40,7 +40,7 @@ type Options struct {
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
 	Chat  *chat.Service
-	Calls *call.Service // signs for the simulated phone
+	Calls *call.Service // begins web calls, signs for the simulated phone
 }
 
 // heavyAtOnce bounds the memory that one organization's lists take: a page of the longest instructions is 40 MB, and
@@ -83,6 +83,7 @@ func (a *API) operations() {
 	a.toolOperations()
 	a.conversationOperations()
 	a.chatOperations()
+	a.webCallOperations()
 	a.testCallOperations()
 	a.keyOperations()
 	a.organizationOperations()

@@ -103,6 +103,9 @@ func TestEveryWriteIsAudited(t *testing.T) {
 		if r.method == "DELETE" && strings.HasSuffix(r.path, tool) {
 			r.path = strings.Replace(r.path, tool, h.createTool(t, "", strings.Replace(toolBody, "Look up order", "Deleted", 1)), 1)
 		}
+		if strings.HasSuffix(r.path, "/web-call") {
+			r.path = strings.Replace(r.path, agent, h.createAgent(t, "", `{"name":"Dea","type":"voice"}`), 1)
+		}
 		r.body = strings.ReplaceAll(r.body, "$agent", agent)
 		before := count()
 		if a := h.do(t, r); a.status >= 400 {

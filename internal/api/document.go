@@ -43,6 +43,7 @@ func configuration(version string) huma.Config {
 		{Name: "Tools", Description: "What agents can do: the built-in tools and the organization's own."},
 		{Name: "Conversations", Description: "What was said and what happened, read from the event log."},
 		{Name: "Chat", Description: "Sending a message to a chat agent."},
+		{Name: "Web calls", Description: "Calls in the browser: a page's microphone talks to a voice agent."},
 		{Name: "Test calls", Description: "Ready-signed requests for the simulated phone."},
 		{Name: "API keys", Description: "Keys of the organization."},
 		{Name: "Organization", Description: "The organization that the key belongs to, its limits and its provider accounts."},

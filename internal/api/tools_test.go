@@ -97,11 +97,11 @@ func TestToolList(t *testing.T) {
 			total        float64
 			more         bool
 		}{
-			{"", "Alpha,Ärger,Beta,End call,Current time,Calculator", 6, false},
-			{"?sort=name&order=asc&limit=3", "Alpha,Beta,Calculator", 6, true},
-			{"?sort=name&order=asc&limit=3&offset=3", "Current time,End call,Ärger", 6, false},
-			{"?offset=10", "", 6, false},
-			{"?kind=builtin", "End call,Current time,Calculator", 3, false},
+			{"", "Alpha,Ärger,Beta,Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 9, false},
+			{"?sort=name&order=asc&limit=3", "Alpha,Beta,Calculator", 9, true},
+			{"?sort=name&order=asc&limit=3&offset=3", "Current time,End call,Leave voicemail", 9, true},
+			{"?offset=10", "", 9, false},
+			{"?kind=builtin", "Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 6, false},
 			{"?kind=http&search=%C3%A4R", "Ärger", 1, false},
 			{"?kind=mcp", "", 0, false},
 			{"?category=cA", "Alpha", 1, false},
@@ -153,14 +153,14 @@ func TestToolsOfAnAgent(t *testing.T) {
 		own := h.createTool(t, "", toolBody)
 		foreign := h.createTool(t, h.newKey(storetest.Organization(t, st).ID, parley.ScopeAll), toolBody)
 		unknown := parley.NewID()
-		a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice","toolIds":["` + own + `","` + foreign + `","current_time","transfer_call","` + unknown + `"]}`})
+		a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice","toolIds":["` + own + `","` + foreign + `","current_time","web_search","` + unknown + `"]}`})
 		shown, _ := json.Marshal(a.at("data.tools"))
 		want := `[{"category":"shop","config":{"method":"GET","url":"https://shop.example.com/orders/{{args.orderId}}"},"description":"Finds an order.","id":"` + own + `","name":"Look up order"},`
 		if a.status != 201 || !strings.HasPrefix(string(shown), want) || len(a.at("data.tools").([]any)) != 2 || a.at("data.tools.1.id") != "current_time" {
 			t.Fatalf("create: %d %s", a.status, a.body)
 		}
 		warnings := fmt.Sprint(a.at("warnings"))
-		for _, part := range []string{`"` + foreign + `", "transfer_call", "` + unknown + `"`, `"Look up order" is stored but this version does not run HTTP tools yet`} {
+		for _, part := range []string{`"` + foreign + `", "web_search", "` + unknown + `"`, `"Look up order" is stored but this version does not run HTTP tools yet`} {
 			if !strings.Contains(warnings, part) {
 				t.Errorf("warnings %s lack %s", warnings, part)
 			}

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/log"
+	"parley/internal/metric"
 	"parley/internal/secret"
 	"parley/internal/store"
 	"parley/internal/twilio"
@@ -38,7 +40,10 @@ type Options struct {
 	Defaults     parley.Credentials
 	Simulated    bool // Defaults are the simulated phone's: no REST calls
 	TwilioAPIURL string
-	Logger       *slog.Logger
+	Bill         *bill.Bill // nil: the built-in prices
+	// Ended is told of every call that this process ended, with its log; it must not block. May be nil.
+	Ended  func(parley.Conversation, []parley.Event)
+	Logger *slog.Logger
 }
 
 // Service is safe for concurrent use.
@@ -48,11 +53,16 @@ type Service struct {
 	ring *secret.Ring
 	opt  Options
 	held held
+
+	ended *metric.Vec
 }
 
 // New makes the service. Run must be started for calls to be reconciled.
 func New(st *store.Store, lg *log.Log, ring *secret.Ring, opt Options) *Service {
-	return &Service{st: st, log: lg, ring: ring, opt: opt}
+	if opt.Bill == nil {
+		opt.Bill = bill.Builtin()
+	}
+	return &Service{st: st, log: lg, ring: ring, opt: opt, ended: metric.NewVec("reason")}
 }
 
 // Account is the carrier account that signs an organization's requests.
@@ -82,7 +92,7 @@ func (s *Service) Account(ctx context.Context, orgID string) (Account, error) {
 // rest returns the REST client of a call's account, or nil when there is none to call.
 func (s *Service) rest(ctx context.Context, c parley.Call) (*twilio.Client, error) {
 	a, err := s.Account(ctx, c.OrgID)
-	if err != nil || a.Simulated || c.Simulated {
+	if err != nil || a.Simulated || c.Simulated || c.FromBrowser() {
 		return nil, err
 	}
 	return &twilio.Client{BaseURL: s.opt.TwilioAPIURL, AccountSID: c.AccountSID, AuthToken: a.Token}, nil

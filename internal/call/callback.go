@@ -103,6 +103,9 @@ var finalStatus = map[string]string{
 	"failed":    parley.EndNotAnswered,
 }
 
+// Final reports whether a CallStatus says that the call is over.
+func Final(status string) bool { return finalStatus[status] != "" }
+
 // Status books a status callback. A final status ends a call that is still open. A session in this process is
 // told and ends the call itself, as by its stream's stop, which usually came first; a session in another
 // process sees its own stream's end.

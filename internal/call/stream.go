@@ -17,10 +17,12 @@ import (
 // Attachment is a call with its media stream: everything a session needs. The holder of the attachment owns
 // the call until it detaches or finishes it, or until another process attaches (Writer.Done).
 type Attachment struct {
-	Call    parley.Call
-	Agent   parley.Agent
-	Writer  *log.Writer
-	History []leg.HistoryItem // of earlier streams of the same call
+	Call      parley.Call
+	Agent     parley.Agent
+	Writer    *log.Writer
+	History   []leg.HistoryItem // of earlier streams of the same call
+	Spent     int64             // by them, in micro-dollars, without the carrier
+	Direction string            // inbound, outbound
 
 	over    chan struct{}
 	endOnce sync.Once
@@ -88,13 +90,15 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 		return fmt.Errorf("find the call's agent: %w", err)
 	}
 	a.Agent = agent
-	if c.Resumes > 0 {
+	if c.Continued() {
 		events, err := s.st.ListEvents(ctx, c.OrgID, c.ID, 0, 0)
 		if err != nil {
 			return fmt.Errorf("read the call's history: %w", err)
 		}
-		a.History = history(parley.Project(events).Messages)
+		rec := parley.Project(events)
+		a.History, a.Spent = history(rec.Messages), rec.Cost-rec.CarrierCost
 	}
+	a.Direction = s.direction(ctx, c)
 	if err := a.Writer.Intent(ctx, parley.EventStreamStarted, started); err != nil {
 		return fmt.Errorf("record stream: %w", err)
 	}
@@ -169,7 +173,10 @@ func (s *Service) Finish(ctx context.Context, a *Attachment, reason string) erro
 
 // finish closes the books of a call whose writer we hold.
 func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reason string) error {
-	return w.Intent(ctx, parley.EventConversationEnded, parley.EndData{Reason: reason},
+	s.billCarrier(ctx, w, c, reason)
+	var ended parley.Conversation
+	var log []parley.Event
+	err := w.Intent(ctx, parley.EventConversationEnded, parley.EndData{Reason: reason},
 		func(ctx context.Context, tx *store.Tx) error {
 			now := time.Now().UTC()
 			c.State, c.EndReason, c.UpdatedAt = parley.CallEnded, reason, now
@@ -191,8 +198,13 @@ func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reas
 			if parley.EndFailed(reason) {
 				conv.Status = parley.ConversationFailed
 			}
+			ended, log = conv, events
 			return tx.UpdateConversation(ctx, c.OrgID, conv)
 		})
+	if err == nil {
+		s.report(ended, log)
+	}
+	return err
 }
 
 func simulatedModel(events []parley.Event) bool {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/log"
 	"parley/internal/openai"
 	"parley/internal/store"
@@ -24,6 +25,7 @@ type Options struct {
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
 	// Owner is the id of this process; it marks the runs that it holds.
 	Owner  string
+	Bill   *bill.Bill // nil: the built-in prices
 	Logger *slog.Logger
 
 	Deadline time.Duration // of one turn; 2 min
@@ -84,6 +86,9 @@ func New(o Options) *Service {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Bill == nil {
+		o.Bill = bill.Builtin()
 	}
 	s := &Service{
 		o: o, log: o.Logger, stop: make(chan struct{}), ended: make(chan struct{}),

@@ -23,6 +23,6 @@ func summarize(before *parley.Summary, t tail, turn []parley.Event) *parley.Summ
 		sum.Latency.Turns += latency.Turns
 		sum.Latency.MaxMs = max(sum.Latency.MaxMs, latency.MaxMs)
 	}
-	sum.Latency.P50Ms, sum.Latency.P95Ms = recent.Latency.P50Ms, recent.Latency.P95Ms
+	sum.Latency.P50Ms, sum.Latency.P95Ms, sum.Latency.Hops = recent.Latency.P50Ms, recent.Latency.P95Ms, recent.Latency.Hops
 	return &sum
 }

@@ -161,11 +161,7 @@ func (t *turn) record(a openai.ChatAnswer, err error) {
 		})
 	}
 	if a.Usage != nil {
-		d := parley.UsageData{ResponseID: a.ID, Model: t.agent.Model, Usage: *a.Usage}
-		if !t.endpoint.Simulated {
-			d.Cost, d.Prices = parley.Cost(t.agent.Model, *a.Usage)
-		}
-		t.fact(parley.EventUsage, d)
+		t.fact(parley.EventUsage, t.s.o.Bill.Response(t.agent.Model, a.ID, *a.Usage, t.endpoint.Simulated))
 	}
 }
 

@@ -61,6 +61,11 @@ func (d Data) Validate() error {
 	return nil
 }
 
+// Prices says what usage costs.
+type Prices struct {
+	PriceFile string `name:"prices" env:"PARLEY_PRICES" placeholder:"FILE" help:"JSON file of prices in US dollars that change or extend the built-in ones; parley prices prints them all in its form. Read at start."`
+}
+
 // Log says what is logged and how.
 type Log struct {
 	Level  string `name:"log" env:"PARLEY_LOG" default:"info" enum:"debug,info,warn,error" help:"Log level: ${enum}."`
@@ -83,10 +88,14 @@ type Serve struct {
 	TwilioAuthToken  string `name:"twilio-auth-token" env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"Its auth token, which signs Twilio's requests. Without it only the simulated phone can call."`
 	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" help:"Twilio REST origin (tests, regions)."`
 
+	Prices         `embed:""`
+	MaxCalls       int           `name:"max-calls" env:"PARLEY_MAX_CALLS" default:"0" help:"Calls that this process takes at once; more hear a notice or reach the agent's fallback number. 0: as many as go well, by the process's own lateness."`
+	MaxCallsPerOrg int           `name:"max-calls-per-organization" env:"PARLEY_MAX_CALLS_PER_ORGANIZATION" default:"0" help:"Calls of one organization that this process takes at once. 0: no limit of its own."`
 	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Requests per minute of organizations to which nothing else is granted; as many may come at once."`
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
 	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
 	CommitDelay    time.Duration `name:"commit-delay" env:"PARLEY_COMMIT_DELAY" default:"0s" hidden:"" help:"Measuring aid: added to every database commit."`
+	DebugListen    string        `name:"debug-listen" env:"PARLEY_DEBUG_LISTEN" placeholder:"ADDRESS" hidden:"" help:"Loopback address for profiles (/debug/pprof/), such as 127.0.0.1:6060. Empty: none."`
 	TrustedProxies string        `name:"trusted-proxies" env:"PARLEY_TRUSTED_PROXIES" placeholder:"CIDRS" help:"CIDRs whose X-Forwarded-For counts, separated by commas."`
 }
 
@@ -118,6 +127,13 @@ func (s Serve) checkListen() error {
 	}
 	if err != nil {
 		return problem("PARLEY_LISTEN", fmt.Sprintf("is %q, which is no address", s.Listen), "give host:port such as 127.0.0.1:8080 or :8080")
+	}
+	if s.DebugListen == "" {
+		return nil
+	}
+	debug, err := netip.ParseAddrPort(s.DebugListen)
+	if err != nil || !debug.Addr().IsLoopback() {
+		return problem("PARLEY_DEBUG_LISTEN", fmt.Sprintf("is %q", s.DebugListen), "give a loopback address and a port, such as 127.0.0.1:6060: profiles are for this machine only")
 	}
 	return nil
 }
@@ -161,6 +177,9 @@ func (s Serve) checkTwilio() error {
 func (s Serve) checkNumbers() error {
 	if s.RateLimit < 1 {
 		return problem("PARLEY_RATE_LIMIT", fmt.Sprintf("is %d", s.RateLimit), "give at least 1 request per minute")
+	}
+	if s.MaxCalls < 0 || s.MaxCallsPerOrg < 0 {
+		return problem("PARLEY_MAX_CALLS or PARLEY_MAX_CALLS_PER_ORGANIZATION", "is negative", "give a number of calls, or 0 for no configured limit")
 	}
 	if s.Drain < 0 {
 		return problem("PARLEY_DRAIN", "is negative", "give a duration such as 30s, or 0s to stop at once")

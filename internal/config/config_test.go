@@ -19,6 +19,8 @@ func TestValidateNamesVariableAndRemedy(t *testing.T) {
 	}{
 		"defaults":              {func(*Serve) {}, ""},
 		"no port":               {func(s *Serve) { s.Listen = "localhost" }, "PARLEY_LISTEN"},
+		"debug for all":         {func(s *Serve) { s.DebugListen = "0.0.0.0:6060" }, "PARLEY_DEBUG_LISTEN"},
+		"debug without port":    {func(s *Serve) { s.DebugListen = "127.0.0.1" }, "PARLEY_DEBUG_LISTEN"},
 		"port too high":         {func(s *Serve) { s.Listen = ":70000" }, "PARLEY_LISTEN"},
 		"free port":             {func(s *Serve) { s.Listen = "127.0.0.1:0" }, ""},
 		"public url with path":  {func(s *Serve) { s.PublicURL = "https://a.example/x" }, "PARLEY_PUBLIC_URL"},

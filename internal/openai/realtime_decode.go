@@ -109,7 +109,10 @@ func (u *serverUsage) transcription() *parley.Usage {
 	if u == nil {
 		return nil
 	}
-	return &parley.Usage{TranscriptionTokens: u.TotalTokens, TranscriptionSeconds: u.Seconds}
+	return &parley.Usage{
+		TranscriptionTokens: u.TotalTokens, TranscriptionText: u.Input.Text, TranscriptionOutput: u.OutputTokens,
+		TranscriptionSeconds: u.Seconds,
+	}
 }
 
 // decodeRealtime reads one server event. ok is false for events that say nothing to the session. Input that

@@ -1,7 +1,8 @@
-// Package phone is the HTTP of /twilio: the webhooks of a call and the socket of its media stream. It checks
-// who is asking, lets internal/call decide, and answers in TwiML; a live stream is handed to internal/voice.
+// Package phone is the HTTP of calls: under /twilio the webhooks of a call and the socket of its media stream,
+// under /web-call the socket of a browser's. It checks who is asking, lets internal/call decide, and answers
+// Twilio in TwiML; a live stream is handed to internal/voice.
 //
-// Every request must be signed by the account of the organization that the dialed number (for callbacks: the
+// Every request of Twilio must be signed by the account of the organization that the dialed number (for callbacks: the
 // call's record) belongs to. What a request says about itself is believed only after that.
 package phone
 
@@ -12,9 +13,12 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"parley"
 	"parley/internal/call"
+	"parley/internal/capacity"
+	"parley/internal/log"
 	"parley/internal/twilio"
 	"parley/internal/voice"
 )
@@ -25,12 +29,16 @@ type Options struct {
 	Calls     *call.Service
 	// Host runs the sessions.
 	Host *voice.Host
+	// Log is followed to show a browser what happens in its call.
+	Log *log.Log
 	// Refuse says that no new call can be taken now, and why (backlog of the log); nil = never.
 	Refuse func() bool
-	Logger *slog.Logger
+	// Capacity decides whether another call can be taken; nil = always.
+	Capacity *capacity.Capacity
+	Logger   *slog.Logger
 }
 
-// Handler serves /twilio/. Safe for concurrent use.
+// Handler serves /twilio/ and /web-call/. Safe for concurrent use.
 type Handler struct {
 	opt       Options
 	streamURL string // ws or wss form of PublicURL
@@ -43,6 +51,9 @@ type Handler struct {
 
 // New makes the handler. Drain ends its sessions.
 func New(opt Options) *Handler {
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{Promise: time.Minute})
+	}
 	h := &Handler{opt: opt, streamURL: "ws" + strings.TrimPrefix(opt.PublicURL, "http")}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
@@ -54,6 +65,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /twilio/resume", h.resume)
 	mux.HandleFunc("POST /twilio/status", h.status)
 	mux.HandleFunc("GET /twilio/stream/{token}", h.stream)
+	mux.HandleFunc("GET /web-call/{token}", h.webCall)
 }
 
 // StopTaking makes new calls be turned away while live ones go on.

@@ -24,7 +24,7 @@ const (
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 	token := r.PathValue("token")
 	c, err := h.opt.Calls.Valid(r.Context(), token)
-	if errors.Is(err, call.ErrToken) {
+	if errors.Is(err, call.ErrToken) || err == nil && c.FromBrowser() {
 		h.opt.Logger.Warn("media stream refused: token unknown, used or expired", slog.String("remote", r.RemoteAddr))
 		http.Error(w, "The stream token is not valid", http.StatusForbidden)
 		return

@@ -3,6 +3,7 @@ package phone
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"parley"
 	"parley/internal/call"
@@ -28,6 +29,10 @@ func (h *Handler) voice(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "CallSid and AccountSid are required", http.StatusBadRequest)
 		return
 	}
+	if strings.HasPrefix(form.Get("CallSid"), parley.BrowserSIDPrefix) {
+		http.Error(w, "This CallSid is not Twilio's", http.StatusBadRequest)
+		return
+	}
 	if id := form.Get(call.FormTestCall); id != "" {
 		if err := h.opt.Calls.UseTestCall(r.Context(), route.OrgID, id, form.Get("CallSid")); err != nil {
 			if parley.ErrorCode(err) == parley.CodeForbidden {
@@ -49,6 +54,8 @@ func (h *Handler) voice(w http.ResponseWriter, r *http.Request) {
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, noticeBusy, fallbackOf(agent))
+	case !h.admit(form.Get("CallSid"), agent):
+		h.notice(w, noticeBusy, fallbackOf(agent))
 	default:
 		h.answer(w, r, call.Incoming{
 			OrgID: route.OrgID, Agent: *agent, CallSID: form.Get("CallSid"), AccountSID: form.Get("AccountSid"),
@@ -63,9 +70,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, in call.Incomin
 	switch {
 	case parley.IsConflict(err):
 		// A late retry of a webhook whose call is already being held, or over: there is nothing to answer.
+		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Warn("webhook repeated for an answered call", slog.String("call_sid", in.CallSID))
 		h.twiml(w, twilio.Hangup{})
 	case err != nil:
+		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, noticeUnavailable, fallbackOf(&in.Agent))
 	default:
@@ -95,7 +104,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) (*parley.Call
 		return nil, ""
 	}
 	c, err := h.opt.Calls.BySID(r.Context(), form.Get("CallSid"))
-	if parley.IsNotFound(err) {
+	if parley.IsNotFound(err) || err == nil && c.FromBrowser() {
 		// A call that was refused before it got a record, or a stranger's: the dialed number decides.
 		route, err := h.opt.Calls.Route(r.Context(), form.Get("To"))
 		if err != nil {
@@ -140,6 +149,7 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 	case next.Intent == parley.IntentNotice || h.draining.Load():
 		h.notice(w, noticeUnavailable, next.FallbackNumber)
 	default:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket)
 	}
 }
@@ -149,6 +159,9 @@ func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	c, status := h.callback(w, r)
 	if c == nil {
 		return
+	}
+	if call.Final(status) {
+		h.opt.Capacity.Forget(c.CallSID)
 	}
 	if err := h.opt.Calls.Status(r.Context(), *c, status); err != nil {
 		h.fail(w, r, "book call status", err)

@@ -21,14 +21,19 @@ func (s *Server) routes() *http.ServeMux {
 	mux.Handle("/openapi.yaml", api)
 	mux.Handle("/openapi.json", api)
 	mux.Handle("/docs", api)
-	if s.opt.Twilio != nil {
-		mux.Handle("/twilio/", unrouted(s.opt.Twilio, s.opt.Logger))
+	if s.opt.Phone != nil {
+		phone := unrouted(s.opt.Phone, s.opt.Logger)
+		mux.Handle("/twilio/", phone)
+		mux.Handle("/web-call/", phone)
 	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.Handle("GET /{$}", s.opt.Page)
 	mux.Handle("GET /static/", s.opt.Page)
+	mux.Handle("GET /call", s.opt.Page)
+	mux.Handle("GET /web-call.js", s.opt.Page)
+	mux.Handle("GET /web-call-audio.js", s.opt.Page)
 	return mux
 }
 

@@ -38,7 +38,7 @@ const (
 type Options struct {
 	API     *http.ServeMux // everything under /api/v1/, /openapi.yaml, /openapi.json
 	Page    http.Handler   // everything that people see: / and its files
-	Twilio  http.Handler   // /twilio/…; nil = not mounted. An *http.ServeMux gets our 404 and 405
+	Phone   http.Handler   // /twilio/… and /web-call/…; nil = not mounted. An *http.ServeMux gets our 404 and 405
 	Metrics *metric.Registry
 
 	MetricsToken string         // "" = direct loopback requests only

@@ -26,7 +26,7 @@ func newServer(change func(*Options)) *Server {
 	api.HandleFunc("GET /api/v1/late", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x"); panic("late") })
 	opt := Options{
 		API: api, Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: slog.New(slog.DiscardHandler),
-		Twilio: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "twilio") }),
+		Phone: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "twilio") }),
 	}
 	if change != nil {
 		change(&opt)

@@ -140,12 +140,16 @@ func callEverything(t *testing.T, st *store.Store) {
 			tx.CreateRun(ctx, org.ID, run),
 			tx.CreateTestCall(ctx, org.ID, call.ID, "CA", time.Now()),
 			tx.SetSetting(ctx, "k", "v"),
+			tx.BeatProcess(ctx, "p", false),
 			tx.AppendAudit(ctx, org.ID, parley.AuditEntry{ID: parley.NewID(), At: storetest.Now()}),
 			tx.AppendEvents(ctx, org.ID, call.ID, 0, []parley.Event{{Seq: 1, Type: "x", Data: []byte("{}")}}),
 			tx.SetCredentials(ctx, org.ID, store.SealedCredentials{}),
 			tx.UpdateAgent(ctx, org.ID, agent),
 			tx.CreateTool(ctx, org.ID, storetest.NewTool(org.ID, "Look up")),
 		); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteProcess(ctx, "p", 0); err != nil {
 			return err
 		}
 		if _, err := tx.SweepIdempotency(ctx, time.Now()); err != nil {
@@ -191,12 +195,15 @@ func callEverything(t *testing.T, st *store.Store) {
 	_, e7 := st.FindOrganization(ctx, org.Name)
 	_, e8 := st.FindSetting(ctx, "k")
 	_, e9 := st.FindAgent(ctx, org.ID, agent.ID)
+	_, e10 := st.ListProcesses(ctx)
+	_, e11 := st.ListLiveCalls(ctx, "p", 5)
+	_, e12 := st.ListOverCalls(ctx, time.Now(), 5)
 	if st.SharesRates() {
 		_, err := st.RefillRate(ctx, store.RateRequest{Key: org.ID, Interval: time.Second, Window: time.Minute, Demand: 1, Lease: 1})
 		_, sweep := st.SweepRates(ctx, "")
 		e9 = errors.Join(e9, err, sweep)
 	}
-	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9} {
+	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}

@@ -33,24 +33,22 @@ func (e *RESTError) Error() string {
 	return fmt.Sprintf("twilio: error %d (HTTP %d): %s", e.Code, e.Status, e.Message)
 }
 
-// Hangup ends a call, ringing or live. A call that is already over is not an error.
-func (c *Client) Hangup(ctx context.Context, callSID string) error {
-	err := c.post(ctx, "Calls/"+url.PathEscape(callSID)+".json", url.Values{"Status": {"completed"}})
-	if rest, ok := err.(*RESTError); ok && (rest.Code == 20404 || rest.Code == 21220) { //nolint:errorlint // made in post, never wrapped
-		return nil
-	}
-	return err
-}
-
 // post sends a form to a resource of the account. A refusal by Twilio is a *RESTError.
 func (c *Client) post(ctx context.Context, path string, form url.Values) error {
+	return c.do(ctx, http.MethodPost, path, strings.NewReader(form.Encode()), nil)
+}
+
+// do sends one request and decodes Twilio's answer into out, unless it is nil.
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader, out any) error {
 	address := strings.TrimSuffix(c.BaseURL, "/") + "/2010-04-01/Accounts/" + url.PathEscape(c.AccountSID) + "/" + path
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return fmt.Errorf("twilio request: %w", err)
 	}
 	req.SetBasicAuth(c.AccountSID, c.AuthToken)
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	client := c.HTTP
 	if client == nil {
 		client = restClient
@@ -60,12 +58,17 @@ func (c *Client) post(ctx context.Context, path string, form url.Values) error {
 		return fmt.Errorf("twilio request: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode < 300 {
+		if err == nil && out != nil {
+			err = json.Unmarshal(raw, out)
+		}
+		if err != nil {
+			return fmt.Errorf("twilio answer: %w", err)
+		}
 		return nil
 	}
 	refusal := &RESTError{Status: resp.StatusCode}
-	if raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10)); err == nil {
-		_ = json.Unmarshal(raw, refusal) // what is not Twilio's JSON leaves the HTTP status
-	}
+	_ = json.Unmarshal(raw, refusal) // what is not Twilio's JSON leaves the HTTP status
 	return refusal
 }

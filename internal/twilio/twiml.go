@@ -37,8 +37,15 @@ type Redirect struct {
 
 // Say speaks a text with the carrier's own voice: it needs no model.
 type Say struct {
-	XMLName xml.Name `xml:"Say"`
-	Text    string   `xml:",chardata"`
+	XMLName  xml.Name `xml:"Say"`
+	Language string   `xml:"language,attr,omitempty"` // BCP 47, "" = en-US
+	Text     string   `xml:",chardata"`
+}
+
+// Pause waits in silence.
+type Pause struct {
+	XMLName xml.Name `xml:"Pause"`
+	Seconds int      `xml:"length,attr"`
 }
 
 // Dial connects the caller to a phone number.
@@ -55,6 +62,7 @@ type Hangup struct {
 func (Connect) verb()  {}
 func (Redirect) verb() {}
 func (Say) verb()      {}
+func (Pause) verb()    {}
 func (Dial) verb()     {}
 func (Hangup) verb()   {}
 

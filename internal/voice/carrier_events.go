@@ -21,9 +21,12 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.countIn()
 		s.onCallerAudio(ev.Payload)
+		s.hearCaller(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
+		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
 		s.signOfLife(now)
@@ -40,7 +43,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 		s.append(ulaw)
 		return
 	}
-	s.filler.listen(ulaw, time.Now())
+	s.listenForFiller(time.Now())
 	if excess := len(s.held) + len(ulaw) - maxHeldAudio; excess > 0 {
 		s.held = append(s.held[:0], s.held[min(excess, len(s.held)):]...)
 	}

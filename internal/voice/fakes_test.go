@@ -2,13 +2,16 @@ package voice
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"parley"
@@ -30,7 +33,8 @@ type carrierSim struct {
 	once   sync.Once
 
 	mu      sync.Mutex
-	refused error // of every send, once set
+	refused error         // of every send, once set
+	stalled time.Duration // of the next send
 
 	gate    sync.Mutex // of events
 	gone    bool
@@ -43,6 +47,9 @@ type carrierSim struct {
 	begun   time.Time
 	silent  int   // ms since something was played
 	dry     []int // ms of silence in the middle of what was played, one entry for each hole
+	clearAt []time.Time
+	keepAir bool
+	air     []byte // all that the caller's ear got since the beginning, silence too, if keepAir
 }
 
 // way is how long messages take.
@@ -106,13 +113,25 @@ func (c *carrierSim) SendMark(name string) error {
 }
 
 func (c *carrierSim) SendClear() error {
+	c.mu.Lock()
+	c.clearAt = append(c.clearAt, time.Now())
+	c.mu.Unlock()
 	return c.send(carrierMsg{clear: true})
+}
+
+// stall makes the next send take some time, which a real one never does: a process that is late looks like this.
+func (c *carrierSim) stall(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = d
 }
 
 func (c *carrierSim) send(m carrierMsg) error {
 	c.mu.Lock()
-	refused := c.refused
+	refused, stall := c.refused, c.stalled
+	c.stalled = 0
 	c.mu.Unlock()
+	time.Sleep(stall)
 	if refused != nil {
 		return refused
 	}
@@ -151,6 +170,18 @@ func (c *carrierSim) play() {
 	}
 }
 
+// heard returns n bytes of what the caller's ear got until ms ago; silence before the beginning.
+func (c *carrierSim) heard(n, ago int) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := bytes.Repeat([]byte{audio.Silence}, n)
+	from := len(c.air) - ago*bytesPerMs - n
+	for i := max(0, -from); i < n && from+i < len(c.air); i++ {
+		out[i] = c.air[from+i]
+	}
+	return out
+}
+
 func (c *carrierSim) arrive(m carrierMsg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,6 +209,9 @@ func (c *carrierSim) step() {
 	}
 	if len(c.queue) == 0 {
 		c.silent++
+		if c.keepAir {
+			c.air = append(c.air, quiet[:bytesPerMs]...)
+		}
 		return
 	}
 	if c.silent > 0 && len(c.played) > 0 {
@@ -187,6 +221,9 @@ func (c *carrierSim) step() {
 	head := &c.queue[0]
 	n := min(bytesPerMs, len(head.audio))
 	c.played = append(c.played, head.audio[:n]...)
+	if c.keepAir {
+		c.air = append(append(c.air, head.audio[:n]...), quiet[:bytesPerMs-n]...)
+	}
 	if head.audio = head.audio[n:]; len(head.audio) == 0 {
 		c.queue = c.queue[1:]
 	}
@@ -244,6 +281,10 @@ type modelSim struct {
 	sent       []string // one line per client event
 	n          int
 	heardAudio int
+
+	onAudio  func([]byte) // what the model does by itself; nil = nothing
+	onCreate func()
+	onCancel func(responseID string)
 }
 
 func newModelSim() *modelSim {
@@ -304,6 +345,9 @@ func (m *modelSim) AppendAudio(b []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.heardAudio += len(b)
+	if m.onAudio != nil {
+		m.onAudio(b)
+	}
 	return nil
 }
 func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
@@ -311,6 +355,9 @@ func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
 	m.asks = append(m.asks, a)
 	n := len(m.asks)
 	m.mu.Unlock()
+	if m.onCreate != nil {
+		m.onCreate()
+	}
 	if m.answer != nil {
 		if text, ms := m.answer(a); ms >= 0 {
 			id := fmt.Sprintf("%p-%d", m, n)
@@ -326,7 +373,12 @@ func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
 	}
 	return m.note("create"), nil
 }
-func (m *modelSim) CancelResponse(id string) (string, error) { return m.note("cancel %s", id), nil }
+func (m *modelSim) CancelResponse(id string) (string, error) {
+	if m.onCancel != nil {
+		m.onCancel(id)
+	}
+	return m.note("cancel %s", id), nil
+}
 func (m *modelSim) Truncate(item string, index int, ms int64) (string, error) {
 	return m.note("truncate %s/%d %d", item, index, ms), nil
 }
@@ -391,6 +443,7 @@ type rig struct {
 	model   *modelSim
 	tape    *tape
 	session *Session
+	caller  func() []byte // every 20 ms, 160 bytes; nil = silence
 	out     chan Outcome
 	ran     chan struct{} // closed when Run has returned
 	cancel  context.CancelFunc
@@ -405,8 +458,12 @@ type rigOptions struct {
 	tools   []parley.Tool // offered
 	dialing time.Duration // how long the model takes to be dialed
 	dial    func(context.Context) (Model, error)
+	caller  func() []byte
+	setup   func(*rig) // before the session begins
 	over    chan struct{}
 	call    parley.Call
+	model   string // "" = one without a price
+	spent   int64  // by earlier streams
 }
 
 // newRig starts a session whose model is connected and configured.
@@ -415,7 +472,7 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 	if opt.way == (way{}) {
 		opt.way.up, opt.way.down = opt.delay, opt.delay
 	}
-	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), out: make(chan Outcome, 1)}
+	r := &rig{t: t, carrier: newCarrierSim(opt.way), model: newModelSim(), tape: newTape(), caller: opt.caller, out: make(chan Outcome, 1)}
 	v := parley.DefaultVoiceConfig()
 	v.Timeout = 0
 	if opt.voice != nil {
@@ -431,9 +488,12 @@ func newRig(t *testing.T, opt rigOptions) *rig {
 		opt.tool = func(context.Context, tool.Call) tool.Result { return tool.Result{Output: `{"ok":true}`, Outcome: "ok"} }
 	}
 	r.session = New(r.carrier, r.tape, Config{
-		Agent: parley.Agent{Model: "m", Voice: &v}, History: opt.history, Tools: opt.tools,
+		Agent: parley.Agent{Model: cmp.Or(opt.model, "m"), Voice: &v}, History: opt.history, Tools: opt.tools, Spent: opt.spent,
 		Dial: opt.dial, RunTool: opt.tool, Over: opt.over, Call: opt.call, Log: slog.New(slog.DiscardHandler),
 	})
+	if opt.setup != nil {
+		opt.setup(r)
+	}
 	r.run()
 	return r
 }
@@ -453,7 +513,7 @@ func (r *rig) run() {
 	}()
 	carrier := r.carrier
 	quit := carrier.quit
-	go func() { // the caller's side sends silence all the time
+	go func() { // the caller's side sends frames all the time
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -461,7 +521,7 @@ func (r *rig) run() {
 			case <-quit:
 				return
 			case <-tick.C:
-				carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: bytes.Repeat([]byte{audio.Silence}, frameBytes)})
+				carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: r.callerSays()})
 			}
 		}
 	}()
@@ -510,7 +570,7 @@ func (m *modelSim) part(resp, item, text string, ms int) {
 	m.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
 	for ms > 0 {
 		n := min(ms, 130) // uneven, not a multiple of 20 ms
-		m.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: make([]byte, n*bytesPerMs)})
+		m.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: bytes.Repeat([]byte{agentByte}, n*bytesPerMs)})
 		ms -= n
 	}
 }
@@ -519,8 +579,41 @@ func (r *rig) responseDone(resp, status string) {
 	r.model.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: resp, Status: status})
 }
 
+// speechStarted lets the caller speak long enough for the gate, and the model notice it then.
 func (r *rig) speechStarted() {
-	r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: "u"})
+	for range speechSpan + 2 {
+		r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: vowel})
+	}
+	synctest.Wait() // the session chooses among what is pending: let it hear first
+	r.modelHears("u")
+}
+
+// modelHears lets the model alone hear something.
+func (r *rig) modelHears(item string) {
+	r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: item})
+}
+
+// agentByte is the agent's voice in the tests: any sound of about −20 dBFS.
+const agentByte = 0xA8
+
+// vowel is a frame of a voice at −14 dBFS.
+var vowel = func() []byte {
+	pcm := make([]int16, frameBytes)
+	for i := range pcm {
+		x := 2 * math.Pi * float64(i) / 40 // 200 Hz
+		pcm[i] = int16(4000 * (math.Sin(x) + math.Sin(2*x) + math.Sin(3*x)))
+	}
+	return audio.EncodeULaw(pcm)
+}()
+
+var quiet = bytes.Repeat([]byte{audio.Silence}, frameBytes)
+
+// callerSays is the caller's next frame: silence, unless the test has a caller.
+func (r *rig) callerSays() []byte {
+	if r.caller == nil {
+		return quiet
+	}
+	return r.caller()
 }
 
 func (r *rig) turnEnds(item string) {

@@ -14,8 +14,6 @@ const (
 	helloAfter  = 2500 * time.Millisecond // at the beginning of a call
 	slowAfter   = 4 * time.Second         // of silence while the model thinks
 	fillerAhead = 400 * bytesPerMs        // of it that the ledger holds at least
-	// loudCaller is the root mean square above which the caller is taken to speak while no model listens: −38 dBFS.
-	loudCaller = 410
 )
 
 // filler is the quiet tune that the caller hears instead of silence while nobody can answer. It goes through the ledger
@@ -26,10 +24,11 @@ type filler struct {
 	loud  time.Time // when the caller was last heard while no model listened
 }
 
-// listen notes that the caller speaks while no model listens: nothing is played over it.
-func (f *filler) listen(ulaw []byte, now time.Time) {
-	if audio.RMSULaw(ulaw) > loudCaller {
-		f.loud = now
+// listenForFiller notes that the caller speaks while no model listens: nothing is played over it.
+func (s *Session) listenForFiller(now time.Time) {
+	if s.barge.gate.verdict() >= voiced {
+		s.filler.loud = now
+		s.stopFiller(now)
 	}
 }
 
@@ -81,7 +80,6 @@ func (s *Session) tendFiller(now time.Time) {
 		f.count++
 		f.item = &playItem{itemID: "filler-" + strconv.Itoa(f.count), filler: true}
 		s.ledger.items = slices.Insert(s.ledger.items, 0, f.item)
-		s.counts.Fillers++
 	}
 	if len(f.item.queue()) >= fillerAhead {
 		return

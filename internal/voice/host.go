@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/openai"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -23,13 +25,16 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
+	Bill     *bill.Bill // nil: the built-in prices
+	Counts   *Counts    // nil: its own
+	// Capacity is told of every session; nil = nobody counts.
+	Capacity *capacity.Capacity
 	Logger   *slog.Logger
 }
 
-// Stats is a snapshot for metrics: sessions by how they ended, and holes in the agent's voice.
+// Stats is a snapshot for metrics: sessions by how they ended.
 type Stats struct {
-	Completed, Failed, Detached, Fenced, Underruns int64
-	Upstream                                       Counts // what the sessions had to do about their models
+	Completed, Failed, Detached, Fenced int64
 }
 
 // Host runs the sessions of this process. Safe for concurrent use.
@@ -43,7 +48,15 @@ type Host struct {
 }
 
 // NewHost makes a host.
-func NewHost(opt HostOptions) *Host { return &Host{opt: opt} }
+func NewHost(opt HostOptions) *Host {
+	if opt.Counts == nil {
+		opt.Counts = NewCounts()
+	}
+	if opt.Capacity == nil {
+		opt.Capacity = capacity.New(capacity.Options{})
+	}
+	return &Host{opt: opt}
+}
 
 // Live is the number of sessions running now.
 func (h *Host) Live() int { return int(h.live.Load()) }
@@ -55,11 +68,9 @@ func (h *Host) Stats() Stats {
 	return h.stats
 }
 
-func (h *Host) count(out Outcome, underruns int, counts Counts) {
+func (h *Host) count(out Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.stats.Upstream.add(counts)
-	h.stats.Underruns += int64(underruns)
 	switch {
 	case out.Fenced:
 		h.stats.Fenced++
@@ -80,16 +91,19 @@ const bookTimeout = 3 * time.Second
 func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Outcome {
 	h.live.Add(1)
 	defer h.live.Add(-1)
+	h.opt.Capacity.Enter(a.Call.CallSID, a.Call.OrgID)
+	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
-		s.Rejoin(carrier, a.Writer, a.Call, a.Over(), a.Taken())
+		s.Rejoin(watched, rec, a.Call, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, carrier, a, logger)
+		s = h.session(ctx, watched, rec, a, logger)
 	}
 	out := h.run(ctx, s, logger)
-	h.count(out, s.ledger.underruns, s.takeCounts())
+	h.count(out)
 	if out.Keep > 0 {
 		leave(s, out.Keep)
 	}
@@ -98,7 +112,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 		s.Wait()
 		leave(nil, 0)
 	}
-	logger.Info("call session ended", slog.String("reason", out.Reason), slog.Bool("detached", out.Detached), slog.Duration("after", time.Since(begun)))
+	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
+		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
+	}
 	return out
 }
 
@@ -106,9 +122,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
-func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment, logger *slog.Logger) *Session {
+func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, logger *slog.Logger) *Session {
 	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
-	return New(carrier, a.Writer, Config{
+	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
 		SimulatedModel: endpoint.Simulated,
@@ -124,7 +140,8 @@ func (h *Host) session(ctx context.Context, carrier Carrier, a *call.Attachment,
 			return m, nil
 		},
 		RunTool: h.opt.Tools.Run,
-		Over:    a.Over(), Taken: a.Taken(),
+		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
+		Over: a.Over(), Taken: a.Taken(),
 		Log: logger,
 	})
 }

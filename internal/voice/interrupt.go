@@ -8,9 +8,11 @@ import (
 
 // interrupt is barge-in: the caller speaks, so the agent stops. What the carrier still holds is cleared, the
 // response is canceled, and the model is told for every unfinished item how much of it was heard: truncated
-// to whole milliseconds that were certainly received, or deleted if nothing was heard.
-func (s *Session) interrupt(now time.Time) {
+// to whole milliseconds that were certainly received, or deleted if nothing was heard. by is what proved that it is
+// the caller who speaks.
+func (s *Session) interrupt(by string, now time.Time) {
 	s.stopFiller(now)
+	paused, unheardBefore := s.endPause(now)
 	s.keepCall() // whoever speaks into the goodbye wants to go on
 	if s.seq.creating != "" {
 		s.cancelCreated, s.cutOff = true, true
@@ -29,7 +31,7 @@ func (s *Session) interrupt(now time.Time) {
 	if anythingSent {
 		s.carrierSent(s.carrier.SendClear())
 	}
-	cut := parley.InterruptionData{ClearedMs: unheard / bytesPerMs}
+	cut := parley.InterruptionData{ClearedMs: (unheard + unheardBefore) / bytesPerMs, By: by, PausedMs: paused.Milliseconds()}
 	lost := false
 	for _, p := range items {
 		n := s.recordCut(p, heard)

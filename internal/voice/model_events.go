@@ -1,8 +1,6 @@
 package voice
 
 import (
-	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -44,7 +42,7 @@ func (s *Session) onReady(now time.Time) {
 	for _, m := range s.cfg.History {
 		s.memory.add("", "", m)
 	}
-	if s.takeUp() < 0 {
+	if s.retellAll() < 0 {
 		return
 	}
 	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
@@ -78,11 +76,12 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	case leg.ModelSpeechStopped:
 		s.onSpeechStopped(ev, now)
 	case leg.ModelCommitted:
-		s.onCommitted(ev)
+		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
 		s.memory.words(ev.ItemID, ev.Text)
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
-		s.recordUsage("", ev.Usage)
+		s.billTranscript(ev.Usage)
+		s.onWords(ev.ItemID, ev.Text, now)
 	case leg.ModelTranscriptFailed:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
@@ -98,26 +97,30 @@ func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
 	s.ear.started(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	s.interrupt(now)
+	s.stopFiller(now)
+	s.speechBegins(ev.ItemID, now)
 }
 
 func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
 	s.ear.stopped(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	s.turn = &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	if s.speechEnds(t, now) {
+		s.turn = t
+	}
 	if s.cutOff {
 		s.commitBy = now.Add(commitTimeout)
 	}
 }
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
-func (s *Session) onCommitted(ev leg.ModelEvent) {
+func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
 	s.memory.turn(ev.ItemID, ev.After, s.ear.committed())
 	s.swap.turnAt = time.Now()
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
-	s.seq.want(leg.Ask{})
+	s.turnCommitted(ev.ItemID, now)
 }
 
 // onResponse handles the events of responses. What belongs to an interrupted response, or comes after its
@@ -222,7 +225,7 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 
 func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	s.seq.done(ev.ResponseID)
-	s.recordUsage(ev.ResponseID, ev.Usage)
+	s.billResponse(ev.ResponseID, ev.Usage)
 	doomed, dead := s.dead[ev.ResponseID]
 	if dead {
 		s.dead[ev.ResponseID] = nil
@@ -297,17 +300,4 @@ func failureText(fail *leg.ModelFailure) string {
 		return "the model gave no reason"
 	}
 	return fail.Error()
-}
-
-// recordUsage puts a bill on record. The simulated model costs nothing.
-func (s *Session) recordUsage(responseID string, u *parley.Usage) {
-	if u == nil {
-		return
-	}
-	d := parley.UsageData{ResponseID: responseID, Model: s.cfg.Agent.Model, Usage: *u}
-	if !s.cfg.SimulatedModel {
-		d.Cost, d.Prices = parley.Cost(s.cfg.Agent.Model, *u)
-	}
-	s.rec.Fact(parley.EventUsage, d)
-	s.cfg.Log.Debug("usage", slog.String("response", responseID), slog.String("tokens", fmt.Sprint(u.TotalTokens)))
 }

@@ -9,15 +9,17 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && !s.carrierGone && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
+	for s.outcome == nil && !s.carrierGone && !s.barge.paused && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
 		}
 		if s.turn != nil && s.turn.respondedBy(p.responseID) {
-			s.reportLatency(p.responseID, now)
+			s.answered(p.responseID, now)
 		}
+		s.hearAgent(frame, now)
 		s.carrierSent(s.carrier.SendMedia(frame))
+		s.pace.out++
 		s.ledger.sentFrame(p, len(frame), now)
 		if s.ledger.wantsMark() {
 			s.sendMark(now)
@@ -31,7 +33,7 @@ func (s *Session) pump(now time.Time) {
 // frameWaits reports whether pump has something to send later.
 func (s *Session) frameWaits() bool {
 	p, _ := s.ledger.next()
-	return p != nil && !s.carrierGone
+	return p != nil && !s.carrierGone && !s.barge.paused
 }
 
 func (s *Session) sendMark(now time.Time) {
@@ -47,6 +49,7 @@ func (s *Session) reportHeard(now time.Time) {
 		}
 		text, approximate := p.heardText(p.received)
 		s.memory.heard(p.recordID(), text, p.cut)
+		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: p.receivedMs(), AudioMs: p.receivedMs(), Approximate: approximate,
 		})
@@ -60,7 +63,8 @@ func (s *Session) reportPosition(now time.Time) {
 	heard := s.ledger.heard(now)
 	for _, p := range s.ledger.items {
 		if n := p.heardBytes(heard); n > 0 && n < p.received && !p.filler {
-			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs})
+			text, _ := p.heardText(n)
+			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs, HeardText: text})
 			return
 		}
 	}
@@ -86,6 +90,8 @@ func (s *Session) settle(now time.Time) {
 		for _, p := range s.ledger.items {
 			s.recordCut(p, heard)
 		}
+		s.recordLatency()
+		s.recordStream()
 	}
 	if s.outcome.Keep > 0 {
 		s.ledger.rewind(now)
@@ -101,6 +107,7 @@ func (s *Session) recordCut(p *playItem, heard int64) int64 {
 	if p.received > 0 && !p.filler {
 		text, approximate := p.heardText(n)
 		s.memory.heard(p.recordID(), text, !p.done || p.cut || n < p.received)
+		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),
 			Interrupted: !p.done || n < p.received, Approximate: approximate,

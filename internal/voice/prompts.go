@@ -47,7 +47,6 @@ type prompts struct {
 // prompt asks the agent to say something of its own accord. Call it on a free line (idle).
 func (s *Session) prompt(purpose, task string) {
 	s.seq.want(leg.Ask{Purpose: purpose, NoTools: true, Instructions: s.instruct(task)})
-	s.counts.Prompts++
 }
 
 // instruct puts a task behind the agent's instructions: instructions for one response replace the session's.

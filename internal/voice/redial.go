@@ -140,7 +140,6 @@ func (s *Session) lose(typ, message string, after time.Duration) {
 	}
 	s.rec.Fact(parley.EventModelLost, parley.ModelLostData{Type: typ, Message: message, Attempt: o.attempts})
 	s.cfg.Log.Warn("model session lost", slog.String("type", typ), slog.String("message", message), slog.Int("attempt", o.attempts))
-	s.counts.Lost++
 	s.dropModel(typ != "overflow")
 	if o.since.IsZero() {
 		o.since, o.began = now, now
@@ -162,6 +161,7 @@ func (s *Session) lose(typ, message string, after time.Duration) {
 // what was being answered is asked for again, or continued.
 func (s *Session) dropModel(resume bool) {
 	ask, wanted := s.unanswered()
+	s.barge.lost(s, time.Now())
 	s.retire(s.model)
 	s.model, s.modelEvents = absent{}, nil
 	s.ready, s.configureID, s.cancelCreated = false, "", false
@@ -242,9 +242,9 @@ func (s *Session) cutShort() {
 	s.ledger.items = keep
 }
 
-// takeUp gives the conversation to a model session that has just been configured, then the caller's audio. It returns
+// retellAll gives the conversation to a model session that has just been configured, then the caller's audio. It returns
 // the number of items; negative when the session was lost meanwhile.
-func (s *Session) takeUp() int {
+func (s *Session) retellAll() int {
 	items := s.memory.replay(s.saying, func(callID string) bool { return s.tools.pending[callID] })
 	for _, h := range items {
 		if s.modelSent(s.model.AddItem(h)); !s.ready {
@@ -264,7 +264,6 @@ func (s *Session) takeUp() int {
 			return -1
 		}
 	}
-	s.counts.Replayed += int64(len(items))
 	return len(items)
 }
 
@@ -298,11 +297,10 @@ func (s *Session) redialed(now time.Time) {
 	o := &s.outage
 	ms, attempts := now.Sub(o.since).Milliseconds(), o.attempts
 	o.spend(now)
-	n := s.takeUp()
+	n := s.retellAll()
 	if n < 0 {
 		return
 	}
-	s.counts.Redials++
 	s.rec.Fact(parley.EventModelRedialed, parley.ModelRedialedData{Attempts: attempts, Ms: ms, Items: n})
 	s.expectTurn(now)
 }

@@ -124,8 +124,8 @@ func TestModelLostInMidAnswer(t *testing.T) {
 		if got := find[parley.ModelRedialedData](r.tape, parley.EventModelRedialed); len(got) != 1 || got[0].Items != 2 || got[0].Attempts != 2 {
 			t.Errorf("redialed %+v", got)
 		}
-		if c := r.session.counts; c.Lost != 1 || c.Redials != 1 || c.Fillers != 0 {
-			t.Errorf("counts %+v", c)
+		if got := find[parley.ModelLostData](r.tape, parley.EventModelLost); len(got) != 1 || got[0].Type != "disconnected" {
+			t.Errorf("lost %+v", got)
 		}
 		r.stop()
 	})

@@ -109,7 +109,8 @@ func TestSeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var places seats
 		fresh := func() *Session {
-			return New(newCarrierSim(way{}), newTape(), Config{Dial: func(context.Context) (Model, error) { return newModelSim(), nil }})
+			v := parley.DefaultVoiceConfig()
+			return New(newCarrierSim(way{}), newTape(), Config{Agent: parley.Agent{Voice: &v}, Dial: func(context.Context) (Model, error) { return newModelSim(), nil }})
 		}
 		_, leave := places.sit("c1")
 		a := fresh()

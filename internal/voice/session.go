@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/bill"
 	"parley/internal/leg"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -64,6 +65,10 @@ type Config struct {
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
 	SessionLife    time.Duration   // of a model session that does not say when it ends; zero = 60 minutes
+	Bill           *bill.Bill      // nil: the built-in prices
+	Counts         *Counts         // nil: nobody wants to know
+	Direction      string          // of the call, for the carrier's price
+	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
 	Log            *slog.Logger
@@ -115,8 +120,12 @@ type Session struct {
 	appended    int64  // bytes of caller's audio given to the model
 
 	ledger  ledger
+	barge   barge
 	seq     sequencer
 	turn    *turn
+	answer  *answer // of the last turn, until it is heard
+	pace    pace
+	budget  budget
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
@@ -126,7 +135,6 @@ type Session struct {
 	swap    swap
 	prompts prompts
 	filler  filler
-	counts  Counts
 
 	swapDialed chan dialResult
 	retired    sync.WaitGroup // closings of model sessions that were replaced
@@ -161,6 +169,12 @@ type dialResult struct {
 
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
+	if cfg.Bill == nil {
+		cfg.Bill = bill.Builtin()
+	}
+	if cfg.Counts == nil {
+		cfg.Counts = NewCounts()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	if cfg.SessionLife == 0 {
 		cfg.SessionLife = sessionLife
@@ -169,7 +183,9 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		model:  absent{},
 		dialed: make(chan dialResult, 1), swapDialed: make(chan dialResult, 1),
+		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
+		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -189,13 +205,17 @@ func (s *Session) Run(ctx context.Context) Outcome {
 
 	for s.outcome == nil {
 		now := time.Now()
+		s.paced(now)
 		s.tend(now)
 		s.pump(now)
+		s.resolve(now)
 		s.create(now)
 		s.leave(now)
+		s.keepBudget(now)
 		if s.outcome != nil {
 			break
 		}
+		s.awaitFrame()
 		timer.Reset(s.deadline(now).Sub(now))
 		select {
 		case ev, ok := <-s.carrier.Events():
@@ -256,7 +276,7 @@ func (s *Session) begin() {
 	now := time.Now()
 	s.begun = true
 	s.startedAt, s.callSince, s.lastMedia, s.lastActivity = now, now, now, now
-	if s.cfg.Call.Resumes > 0 {
+	if s.cfg.Call.Continued() {
 		s.callSince = s.cfg.Call.CreatedAt
 	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
@@ -301,6 +321,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 		sooner(s.lastPosition.Add(positionPeriod))
 	}
 	s.tendAt(now, sooner)
+	if t := s.bargeDeadline(now); !t.IsZero() {
+		sooner(t)
+	}
 	if s.seq.creating != "" {
 		sooner(s.seq.creatingAt.Add(createTimeout))
 	}
@@ -309,6 +332,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	}
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
+	}
+	if t, ok := s.budgetLooks(now); ok {
+		sooner(t)
 	}
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
@@ -346,6 +372,7 @@ func (s *Session) onTime(now time.Time) {
 		s.cutOff, s.commitBy = false, time.Time{}
 		s.seq.want(leg.Ask{})
 	}
+	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}

@@ -11,12 +11,12 @@ import (
 // A model's session ends by itself after 60 minutes. Its successor is opened 5 minutes before, and takes over in a silent
 // moment; a minute before the end it need not be silent any more. Shorter sessions have the same shares of their life.
 const (
-	sessionLife  = time.Hour
-	swapShare    = 12 // the last twelfth
-	swapByShare  = 60
-	swapRetry    = 20 * time.Second // after a successor that could not be opened
-	swapQuiet    = 500 * time.Millisecond
-	wordsTimeout = 5 * time.Second // for the words of the last turn to come, before a swap
+	sessionLife = time.Hour
+	swapShare   = 12 // the last twelfth
+	swapByShare = 60
+	swapRetry   = 20 * time.Second // after a successor that could not be opened
+	swapQuiet   = 500 * time.Millisecond
+	lastWords   = 5 * time.Second // for the words of the last turn to come, before a swap
 )
 
 // swap is the planned change to another session of the model.
@@ -144,7 +144,7 @@ func (s *Session) betweenResponses() bool {
 
 // silent reports whether nobody would notice a change of the model's session.
 func (s *Session) silent(now time.Time) bool {
-	wordsCome := !s.cfg.Agent.Voice.Transcription || now.Sub(s.swap.turnAt) >= wordsTimeout || len(s.memory.wordless()) == 0
+	wordsCome := !s.cfg.Agent.Voice.Transcription || now.Sub(s.swap.turnAt) >= lastWords || len(s.memory.wordless()) == 0
 	return s.betweenResponses() && !s.seq.wanted && !s.ledger.speaking() && wordsCome && now.Sub(s.lastActivity) >= swapQuiet
 }
 
@@ -160,11 +160,10 @@ func (s *Session) adopt(now time.Time, lost bool) {
 	s.model, s.modelEvents, s.configureID = w.model, w.events, w.configureID
 	s.ready = true
 	s.outage.spend(now)
-	n := s.takeUp()
+	n := s.retellAll()
 	if n < 0 {
 		return
 	}
-	s.counts.Swaps++
 	s.rec.Fact(parley.EventModelSwapped, parley.ModelSwappedData{Items: n, Silent: calm, Lost: lost})
 	s.cfg.Log.Info("model session swapped", slog.Int("items", n), slog.Bool("silent", calm), slog.Bool("lost", lost))
 	s.expectTurn(now)

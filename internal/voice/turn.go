@@ -22,17 +22,51 @@ func (t *turn) respondedBy(responseID string) bool {
 	return t.responseID != "" && t.responseID == responseID
 }
 
-// reportLatency records a turn when the first frame of its answer leaves.
-func (s *Session) reportLatency(responseID string, now time.Time) {
+// answer is the beginning of a turn's answer on its way to the caller's ear.
+type answer struct {
+	latency parley.TurnLatencyData
+	at      time.Time // its first frame left
+	gen     int       // of the ledger then
+	pos     int64     // of that frame
+}
+
+// answered measures a turn when the first frame of its answer leaves. It goes on record when the carrier says that
+// the frame was played.
+func (s *Session) answered(responseID string, now time.Time) {
+	s.recordLatency()
 	t := s.turn
 	s.turn = nil
-	s.rec.Fact(parley.EventTurnLatency, parley.TurnLatencyData{
+	s.answer = &answer{at: now, gen: s.ledger.gen, pos: s.ledger.sent, latency: parley.TurnLatencyData{
 		ItemID: t.itemID, ResponseID: responseID,
 		EndpointMs:  t.endpointMs,
 		CreateMs:    t.createdAt.Sub(t.stoppedAt).Milliseconds(),
 		FirstByteMs: t.firstAudio.Sub(t.createdAt).Milliseconds(),
+		FrameMs:     now.Sub(t.firstAudio).Milliseconds(),
 		ResponseMs:  now.Sub(t.stoppedAt).Milliseconds(),
-	})
+	}}
+}
+
+// answerHeard looks after a mark came back whether the answer's first frame has been played. The mark is played after
+// the audio before it, and its echo takes half a round trip. After a clear nobody can know.
+func (s *Session) answerHeard(now time.Time) {
+	switch a, l := s.answer, &s.ledger; {
+	case a == nil:
+	case a.gen != l.gen:
+		s.recordLatency()
+	case l.acked > a.pos:
+		played := time.Duration((l.acked-a.pos)/bytesPerMs) * time.Millisecond
+		heard := max(0, now.Sub(a.at)-played-l.rtt/2).Milliseconds()
+		a.latency.HeardMs = &heard
+		s.recordLatency()
+	}
+}
+
+// recordLatency puts the turn that is being answered on record, as far as it was measured.
+func (s *Session) recordLatency() {
+	if s.answer != nil {
+		s.rec.Fact(parley.EventTurnLatency, s.answer.latency)
+		s.answer = nil
+	}
 }
 
 // say asks the agent to say something of its own accord, in words made by the model from instructions. An answer

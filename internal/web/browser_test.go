@@ -86,6 +86,11 @@ func TestPageInABrowser(t *testing.T) {
 			do(chromedp.EmulateViewport(width, 900))
 			do(chromedp.Navigate(srv.URL))
 			wrong := text(chromedp.Evaluate[string](audit))
+			do(chromedp.Navigate(srv.URL + "/call"))
+			if more := text(chromedp.Evaluate[string](audit)); more != "" {
+				wrong += "\n/call: " + more
+			}
+			do(chromedp.Navigate(srv.URL))
 			do(chromedp.Focus(".code button"))
 			do(chromedp.SendKeys(".code button", "\r"))
 			announced := text(chromedp.Poll[string](`document.getElementById("said").textContent`))

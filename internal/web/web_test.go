@@ -39,6 +39,39 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestTheBrowserPhoneIsForAnySite: its client may be loaded from anywhere, is asked for again cheaply, and the page
+// that uses it may reach nothing but this server.
+func TestTheBrowserPhoneIsForAnySite(t *testing.T) {
+	t.Parallel()
+	h := New(State{Origin: "https://parley.example"})
+	get := func(path, tag string) *httptest.ResponseRecorder {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)
+		r.Header.Set("If-None-Match", tag)
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for _, path := range []string{"/web-call.js", "/web-call-audio.js"} {
+		w := get(path, "")
+		if w.Code != 200 || w.Header().Get("Access-Control-Allow-Origin") != "*" || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/javascript") {
+			t.Errorf("%s: %d, %v", path, w.Code, w.Header())
+		}
+		if again := get(path, w.Header().Get("ETag")); again.Code != 304 || again.Body.Len() != 0 {
+			t.Errorf("%s again: %d with %d bytes", path, again.Code, again.Body.Len())
+		}
+	}
+	if !strings.Contains(get("/web-call.js", "").Body.String(), `new URL("web-call-audio.js", import.meta.url)`) {
+		t.Error("the client does not load its worklet from where it is served")
+	}
+	w := get("/call", "")
+	csp := w.Header().Get("Content-Security-Policy")
+	if w.Code != 200 || !strings.Contains(csp, "connect-src 'self' wss://parley.example") || strings.Contains(csp, "unsafe") {
+		t.Errorf("%d with policy %q", w.Code, csp)
+	}
+	if body := w.Body.String(); regexp.MustCompile(`<style|<script>| style=| on[a-z]+=`).MatchString(body) || strings.Contains(body, "simulator") {
+		t.Error("the page has inline styles or scripts, or claims a simulator")
+	}
+}
+
 func TestPageSaysWhichModelAnswers(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()

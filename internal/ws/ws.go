@@ -39,14 +39,22 @@ type Conn struct {
 
 	mu      sync.Mutex
 	data    []byte // queued messages, back to back
-	ends    []int  // end offset of each in data
+	ends    []end  // where each of them ends
 	closing bool
+	status  websocket.StatusCode // of our goodbye
+	reason  string
 	err     error
 
 	wake chan struct{} // capacity 1: the queue changed
 	done chan struct{} // closed when the writer has ended
 
 	buf []byte // Read's buffer, reused
+}
+
+// end is where a queued message ends in the queue's buffer, and its type.
+type end struct {
+	at  int
+	typ websocket.MessageType
 }
 
 // New takes over an established WebSocket and starts its writer.
@@ -68,7 +76,12 @@ func New(c *websocket.Conn, opt Options) *Conn {
 
 // Send queues one text message; it copies msg and never blocks. The error is ErrSlowPeer when the queue is
 // full, and otherwise the reason why the connection is gone.
-func (w *Conn) Send(msg []byte) error {
+func (w *Conn) Send(msg []byte) error { return w.send(msg, websocket.MessageText) }
+
+// SendBinary is Send for a binary message.
+func (w *Conn) SendBinary(msg []byte) error { return w.send(msg, websocket.MessageBinary) }
+
+func (w *Conn) send(msg []byte, typ websocket.MessageType) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -80,7 +93,7 @@ func (w *Conn) Send(msg []byte) error {
 		return ErrSlowPeer
 	}
 	w.data = append(w.data, msg...)
-	w.ends = append(w.ends, len(w.data))
+	w.ends = append(w.ends, end{len(w.data), typ})
 	w.signal()
 	return nil
 }
@@ -96,13 +109,24 @@ func (w *Conn) signal() {
 // Read ends when the peer closes, or when Close or CloseNow is called here: it takes no context on purpose,
 // because the library closes the whole connection when a read's context ends.
 func (w *Conn) Read() ([]byte, error) {
-	typ, r, err := w.c.Reader(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	if typ != websocket.MessageText {
+	msg, binary, err := w.ReadEither()
+	if binary && err == nil {
 		return nil, errors.New("websocket: binary message where text was expected")
 	}
+	return msg, err
+}
+
+// ReadEither is Read for peers that send messages of both types.
+func (w *Conn) ReadEither() (msg []byte, binary bool, err error) {
+	typ, r, err := w.c.Reader(context.Background())
+	if err != nil {
+		return nil, false, err
+	}
+	msg, err = w.readAll(r)
+	return msg, typ == websocket.MessageBinary, err
+}
+
+func (w *Conn) readAll(r io.Reader) ([]byte, error) {
 	w.buf = w.buf[:0]
 	for {
 		if len(w.buf) == cap(w.buf) {
@@ -119,11 +143,16 @@ func (w *Conn) Read() ([]byte, error) {
 	}
 }
 
-// Close lets the writer send what is queued, then says goodbye with the given status. It returns at once;
-// Done tells when the connection is gone, at most 2×WriteTimeout later.
-func (w *Conn) Close() {
+// Close lets the writer send what is queued, then says goodbye with status 1000. It returns at once; Done tells
+// when the connection is gone, at most 2×WriteTimeout later.
+func (w *Conn) Close() { w.CloseWith(int(websocket.StatusNormalClosure), "") }
+
+// CloseWith is Close with a status of RFC 6455 and a reason of at most 123 bytes. The first Close decides.
+func (w *Conn) CloseWith(status int, reason string) {
 	w.mu.Lock()
-	w.closing = true
+	if !w.closing {
+		w.closing, w.status, w.reason = true, websocket.StatusCode(status), reason
+	}
 	w.mu.Unlock()
 	w.signal()
 }
@@ -147,12 +176,18 @@ func (w *Conn) fail(err error) {
 }
 
 // take swaps the queue for empty buffers.
-func (w *Conn) take(data []byte, ends []int) ([]byte, []int, bool) {
+func (w *Conn) take(data []byte, ends []end) ([]byte, []end, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d, e := w.data, w.ends
 	w.data, w.ends = data[:0], ends[:0]
 	return d, e, w.closing || w.err != nil
+}
+
+func (w *Conn) goodbye() (websocket.StatusCode, string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status, w.reason
 }
 
 func (w *Conn) write() {
@@ -173,21 +208,21 @@ func (w *Conn) write() {
 	}
 
 	var data []byte
-	var ends []int
+	var ends []end
 	for range w.wake {
 		var last bool
 		data, ends, last = w.take(data, ends)
 		start := 0
-		for _, end := range ends {
+		for _, e := range ends {
 			watchdog.Reset(w.opt.WriteTimeout)
-			err := w.c.Write(context.Background(), websocket.MessageText, data[start:end])
+			err := w.c.Write(context.Background(), e.typ, data[start:e.at])
 			watchdog.Stop()
 			if err != nil {
 				w.fail(err)
 				_ = w.c.CloseNow()
 				return
 			}
-			start = end
+			start = e.at
 		}
 		if cap(data) > keepBytes {
 			data = nil // after a burst, do not hold its buffer for the rest of the call
@@ -196,7 +231,7 @@ func (w *Conn) write() {
 			// The closing handshake waits for the peer; the watchdog bounds it.
 			watchdog.Reset(w.opt.WriteTimeout)
 			w.fail(ErrClosed)
-			_ = w.c.Close(websocket.StatusNormalClosure, "")
+			_ = w.c.Close(w.goodbye())
 			return
 		}
 	}

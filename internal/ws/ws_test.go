@@ -135,6 +135,36 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 	}
 }
 
+func TestBothTypesKeepTheirOrder(t *testing.T) {
+	w, peer := pair(t, Options{})
+	for i, send := range []func([]byte) error{w.Send, w.SendBinary, w.SendBinary, w.Send} {
+		if err := send([]byte{'0' + byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []websocket.MessageType{websocket.MessageText, websocket.MessageBinary, websocket.MessageBinary, websocket.MessageText} {
+		typ, got, err := peer.Read(context.Background())
+		if err != nil || typ != want || string(got) != string(rune('0'+i)) {
+			t.Fatalf("message %d: %v %q, %v", i, typ, got, err)
+		}
+		go func() { _ = peer.Write(context.Background(), typ, got) }()
+		back, binary, err := w.ReadEither()
+		if err != nil || binary != (typ == websocket.MessageBinary) || string(back) != string(got) {
+			t.Fatalf("message %d came back as %q, binary %v, %v", i, back, binary, err)
+		}
+	}
+}
+
+func TestTheFirstCloseNamesTheStatus(t *testing.T) {
+	w, peer := pair(t, Options{})
+	w.CloseWith(4000, "because")
+	w.Close()
+	var closed websocket.CloseError
+	if _, _, err := peer.Read(context.Background()); !errors.As(err, &closed) || closed.Code != 4000 || closed.Reason != "because" {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestDeadPeerIsNoticedByPing(t *testing.T) {
 	w, _ := pair(t, Options{PingEvery: 20 * time.Millisecond, WriteTimeout: 50 * time.Millisecond})
 	// Nobody reads on the other side, so no pong comes. Our own reader runs, as Ping requires.

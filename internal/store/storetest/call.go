@@ -41,7 +41,13 @@ func calls(t *testing.T, st *store.Store) {
 
 	c.State, c.Owner, c.StreamSID, c.Intent = parley.CallDetached, "p1", "MZ1", parley.IntentHangup
 	c.EndReason, c.Resumes, c.UpdatedAt = parley.EndAgentHangup, 2, Now().Add(time.Second)
+	c.Errand, c.Returns = parley.Errand{Target: "Sales", Number: "+15550100009", TokenHash: []byte{0, 255}, Stage: parley.ErrandFailed, Failure: "busy"}, 3
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
+	c.RecentResumes, c.EmptyStreams = []time.Time{Now(), Now().Add(time.Second)}, 1
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.SetResumes(ctx, agent.OrgID, c) })
+	older := c
+	older.RecentResumes, older.EmptyStreams = nil, 0
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, older) })
 	got, err = st.FindCall(t.Context(), agent.OrgID, c.ID)
 	same(t, err, got, c)
 
@@ -81,7 +87,9 @@ func streamTokens(t *testing.T, st *store.Store) {
 	_, err = st.FindStreamToken(t.Context(), []byte("new"), expires)
 	wantCode(t, "expired token", err, parley.CodeNotFound)
 	found, err := st.FindStreamToken(t.Context(), []byte("new"), at)
+	c.TokenUntil = expires
 	same(t, err, found, c)
+	c.TokenUntil = time.Time{}
 	refused("attach with a replaced token", "old", c.CallSID, at)
 	refused("attach to another call", "new", "CAother", at)
 	refused("attach with an expired token", "new", c.CallSID, expires)
@@ -98,6 +106,16 @@ func streamTokens(t *testing.T, st *store.Store) {
 	same(t, err, got, c)
 	same(t, nil, epoch, int64(2))
 
+	c.State, c.Intent, c.Errand = parley.CallDetached, parley.IntentKeys, parley.Errand{Digits: "12#"}
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
+	same(t, set("back"), nil, nil)
+	got, _, _, err = attach("back", c.CallSID, "MZ3", at)
+	c.State, c.Intent, c.StreamSID, c.Returns = parley.CallLive, parley.IntentNone, "MZ3", 1
+	same(t, err, got, c) // with the errand it came back from
+	got, err = st.FindCall(t.Context(), agent.OrgID, c.ID)
+	c.Errand = parley.Errand{}
+	same(t, err, got, c)
+
 	same(t, set("unused"), nil, nil)
 	c.State = parley.CallEnded
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
@@ -105,6 +123,85 @@ func streamTokens(t *testing.T, st *store.Store) {
 	_, err = st.FindStreamToken(t.Context(), []byte("unused"), at)
 	wantCode(t, "token of an ended call", err, parley.CodeNotFound)
 	wantCode(t, "token for an ended call", set("late"), parley.CodeNotFound)
+}
+
+// callOwners: what the processes of a server know of each other's calls.
+func callOwners(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentVoice)
+	c, ringing := Call(t, st, agent), Call(t, st, agent)
+	c.State, c.Owner, c.StreamSID = parley.CallLive, "p1", "MZ1"
+	update := func() {
+		t.Helper()
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
+	}
+	over := func(at time.Time) []parley.Call {
+		t.Helper()
+		list, err := st.ListOverCalls(t.Context(), at, 10)
+		same(t, err, nil, nil)
+		return list
+	}
+	update()
+	live, err := st.ListLiveCalls(t.Context(), "p1", 10)
+	same(t, err, live, []parley.Call{c})
+	live, err = st.ListLiveCalls(t.Context(), "p2", 10)
+	same(t, err, live, []parley.Call{})
+
+	at := Now()
+	for i, id := range []string{c.ID, c.ID, ringing.ID} {
+		reason := []string{parley.EndCallerHangup, parley.EndNotAnswered, parley.EndNotAnswered}[i]
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.MarkCallOver(ctx, agent.OrgID, id, reason, at.Add(time.Duration(i)*time.Second))
+		})
+	}
+	c.OverReason = parley.EndCallerHangup
+	same(t, nil, over(at.Add(time.Minute)), []parley.Call{c})
+	same(t, nil, over(at), []parley.Call{})
+	update() // what the owner commits meanwhile takes nothing back
+	same(t, nil, len(over(at.Add(time.Minute))), 1)
+	c.State = parley.CallDetached
+	update()
+	same(t, nil, over(at.Add(time.Minute)), []parley.Call{})
+
+	seen := c
+	touch := func(c parley.Call) (mine bool) {
+		t.Helper()
+		Write(t, st, func(ctx context.Context, tx *store.Tx) (err error) {
+			mine, err = tx.TouchCall(ctx, agent.OrgID, c, at.Add(time.Hour))
+			return err
+		})
+		return mine
+	}
+	same(t, nil, []bool{touch(seen), touch(seen)}, []bool{true, false})
+	got, err := st.FindCall(t.Context(), agent.OrgID, c.ID)
+	c.OverReason, c.Rescues, c.UpdatedAt = "", 1, at.Add(time.Hour)
+	same(t, err, got, c)
+}
+
+func processes(t *testing.T, st *store.Store) {
+	beat := func(id string, draining bool) {
+		t.Helper()
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.BeatProcess(ctx, id, draining) })
+	}
+	remove := func(id string, n int64) (gone bool) {
+		t.Helper()
+		Write(t, st, func(ctx context.Context, tx *store.Tx) (err error) {
+			gone, err = tx.DeleteProcess(ctx, id, n)
+			return err
+		})
+		return gone
+	}
+	want := func(want ...store.Process) {
+		t.Helper()
+		all, err := st.ListProcesses(t.Context())
+		same(t, err, all, want)
+	}
+	beat("a", false)
+	beat("b", false)
+	beat("b", true)
+	want(store.Process{ID: "a", Beat: 1}, store.Process{ID: "b", Beat: 2, Draining: true})
+	same(t, nil, []bool{remove("b", 1), remove("b", 2), remove("b", 2), remove("a", 0)}, []bool{false, true, false, true})
+	beat("b", false)
+	want(store.Process{ID: "b", Beat: 1})
 }
 
 func attachRace(t *testing.T, st *store.Store) {

@@ -35,6 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"events", events},
 		{"epochs", epochs},
 		{"calls", calls},
+		{"call owners", callOwners},
+		{"processes", processes},
 		{"stream tokens", streamTokens},
 		{"one attach of two wins", attachRace},
 		{"test calls", testCalls},

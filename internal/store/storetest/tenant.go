@@ -202,6 +202,17 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			return err
 		},
 		"CreateCall": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.CreateCall(ctx, orgID, own) },
+		"TouchCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			mine, err := tx.TouchCall(ctx, orgID, call, Now())
+			if mine {
+				return errors.New("touched the owner's call")
+			}
+			return nothing(0, err)
+		},
+		"SetResumes": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.SetResumes(ctx, orgID, own) },
+		"MarkCallOver": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.MarkCallOver(ctx, orgID, call.ID, parley.EndCallerHangup, Now()))
+		},
 		"UpdateCall": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.UpdateCall(ctx, orgID, own) },
 		"SetStreamToken": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.SetStreamToken(ctx, orgID, call.ID, []byte("stolen"), Now().Add(time.Hour))

@@ -1,0 +1,62 @@
+package main
+
+// countThings registers what the owners count, for /metrics. docs/operations.md describes every metric.
+func (a *app) countThings() {
+	a.countCalls()
+	a.countTurns()
+	a.countLoad()
+	m := a.metrics
+	m.Counters("parley_model_tokens_total", "Tokens that models and transcriptions billed, by model and kind.", 1, a.bill.Tokens)
+	m.Counters("parley_cost_dollars_total", "Cost by model and kind of bill (response, transcription, carrier). Carrier minutes count when a call ends.", 1e-6, a.bill.Cost)
+	m.Counters("parley_unpriced_total", "Bills for which the price table has no price.", 1, a.bill.Unpriced)
+	m.Gauge("parley_chat_runs_active", "Chat turns under way.", func() float64 { return float64(a.chat.Active()) })
+	m.Gauge("parley_log_pending_bytes", "Events that wait to be committed.", func() float64 { return float64(a.log.Stats().PendingBytes) })
+	m.Counter("parley_log_commits_total", "Commits of the event log.", func() float64 { return float64(a.log.Stats().Commits) })
+	m.Counter("parley_log_rows_total", "Events committed.", func() float64 { return float64(a.log.Stats().Rows) })
+	m.Counter("parley_log_fenced_total", "Writers fenced off by another owner.", func() float64 { return float64(a.log.Stats().Fenced) })
+	m.Counter("parley_log_dropped_total", "Telemetry events dropped under load.", func() float64 { return float64(a.log.Stats().Dropped) })
+	m.Counter("parley_store_commits_total", "Transactions of the writer.", func() float64 { return float64(a.store.Stats().Commits) })
+	m.Gauge("parley_store_writer_wait_seconds", "How long the last transaction waited for the writer.", func() float64 { return a.store.Stats().WriterWait.Seconds() })
+	m.Gauge("parley_store_write_max_seconds", "The longest transaction so far.", func() float64 { return a.store.Stats().MaxWrite.Seconds() })
+}
+
+func (a *app) countCalls() {
+	m, c := a.metrics, a.counts
+	m.Gauge("parley_calls_live", "Calls with a running session.", func() float64 { return float64(a.phone.Live()) })
+	m.Counter("parley_calls_completed_total", "Call sessions that ended as they should.", func() float64 { return float64(a.host.Stats().Completed) })
+	m.Counter("parley_calls_failed_total", "Call sessions that failed: no model, a lost carrier, an error.", func() float64 { return float64(a.host.Stats().Failed) })
+	m.Counter("parley_calls_detached_total", "Media streams that vanished without a stop.", func() float64 { return float64(a.host.Stats().Detached) })
+	m.Counter("parley_calls_fenced_total", "Call sessions that another stream or process took over.", func() float64 { return float64(a.host.Stats().Fenced) })
+	m.Counters("parley_calls_ended_total", "Calls that this process ended, by reason.", 1, a.calls.Ended())
+	m.Counters("parley_call_events_total", "Events of calls, by type: interruption, stream.started and so on.", 1, c.Events)
+	m.Counters("parley_call_errors_total", "Failures on the legs of calls, by where and type.", 1, c.Errors)
+	m.Counters("parley_tool_calls_total", "Tool calls of phone conversations, by tool and outcome.", 1, c.Tools)
+	m.Histogram("parley_tool_seconds", "How long the tools of phone conversations ran.", c.ToolSeconds)
+	m.Counter("parley_calls_underruns_total", "Holes in the agents' voices, by our own estimate.", func() float64 { return float64(c.Underruns.Load()) })
+}
+
+func (a *app) countTurns() {
+	m, c := a.metrics, a.counts
+	m.Histograms("parley_turn_seconds", "Latency of the turns of calls, by hop.", "hop", c.Hops)
+	m.Histogram("parley_clear_seconds", "From the model hearing the caller to the clear of what the agent still says.", c.Clear)
+	m.Histogram("parley_model_connect_seconds", "From the attached media stream to a configured model session.", c.Connect)
+	m.Histogram("parley_frame_lateness_seconds", "How late paced frames left for the caller.", c.Pacing)
+	m.Counter("parley_frames_in_total", "Frames of 20 ms from callers.", func() float64 { return float64(c.FramesIn.Load()) })
+	m.Counter("parley_frames_out_total", "Frames of 20 ms to callers.", func() float64 { return float64(c.FramesOut.Load()) })
+	m.Counter("parley_frames_late_total", "Frames that left more than 20 ms after their time.", func() float64 { return float64(c.FramesLate.Load()) })
+}
+
+func (a *app) countLoad() {
+	m := a.metrics
+	m.Gauge("parley_call_slots_used", "Calls held and calls promised to the carrier.", func() float64 { return float64(a.capacity.Used()) })
+	m.Gauge("parley_call_slots_max", "The configured limit of calls; 0 = by measured load.", func() float64 { return float64(a.cfg.MaxCalls) })
+	m.Counters("parley_calls_refused_total", "New calls that were not taken, by reason: full, organization, overloaded.", 1, a.capacity.Refused())
+	m.Gauge("parley_overloaded", "1 while the process is late with its work.", func() float64 {
+		if a.load.Overloaded() {
+			return 1
+		}
+		return 0
+	})
+	m.Gauge("parley_scheduler_wait_p99_seconds", "How long goroutines waited to run in the last second.", func() float64 { return a.load.Last().Scheduler.Seconds() })
+	m.Gauge("parley_cpu_share", "Share of the processors in use in the last second, 0 to 1.", func() float64 { return a.load.Last().CPU })
+}
