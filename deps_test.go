@@ -12,7 +12,7 @@ var rows = [][]string{
 	{"cmd/...", "scripts/..."},
 	{"internal/server"},
 	{"internal/api", "internal/phone"},
-	{"internal/voice", "internal/chat"},
+	{"internal/voice", "internal/chat", "internal/number"},
 	{"internal/call", "internal/tool"},
 	{"internal/log"},
 	{"internal/event", "internal/auth", "internal/limit", "internal/bill", "internal/capacity", "internal/trace"},

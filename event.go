@@ -51,6 +51,9 @@ const (
 	EventUsage               = "usage"                 // fact, UsageData
 	EventTurnLatency         = "turn.latency"          // fact, TurnLatencyData
 	EventDTMF                = "dtmf.received"         // fact, DTMFData
+	EventTransferRequested   = "transfer.requested"    // intent, TransferRequestedData: the caller is given to somebody else
+	EventTransferEnded       = "transfer.ended"        // fact, TransferEndedData
+	EventKeysSent            = "keys.sent"             // intent, KeysSentData: the agent presses keys
 	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
 	EventError               = "error"                 // fact, ErrorData
@@ -245,6 +248,26 @@ type TurnLatencyData struct {
 // DTMFData is one key pressed by the caller.
 type DTMFData struct {
 	Digit string `json:"digit"`
+}
+
+// TransferRequestedData says whom the caller is connected to.
+type TransferRequestedData struct {
+	Target  string       `json:"target"`
+	Number  string       `json:"number"`
+	Mode    TransferMode `json:"mode"`
+	Summary string       `json:"summary,omitempty"`
+}
+
+// TransferEndedData says how a transfer ended.
+type TransferEndedData struct {
+	Target    string `json:"target"`
+	Connected bool   `json:"connected"`        // the target took the call
+	Reason    string `json:"reason,omitempty"` // why it did not: Errand.Failure
+}
+
+// KeysSentData are keys that the agent pressed.
+type KeysSentData struct {
+	Digits string `json:"digits"`
 }
 
 // RunData marks the beginning or end of a chat turn.

@@ -8,6 +8,10 @@ func (a *app) countThings() {
 	m := a.metrics
 	m.Counters("parley_model_tokens_total", "Tokens that models and transcriptions billed, by model and kind.", 1, a.bill.Tokens)
 	m.Counters("parley_cost_dollars_total", "Cost by model and kind of bill (response, transcription, carrier). Carrier minutes count when a call ends.", 1e-6, a.bill.Cost)
+	if a.traces != nil {
+		m.Counter("parley_traces_sent_total", "Traces of calls that the collector took.", func() float64 { return float64(a.traces.Sent()) })
+		m.Counter("parley_traces_dropped_total", "Traces of calls that were lost.", func() float64 { return float64(a.traces.Dropped()) })
+	}
 	m.Counters("parley_unpriced_total", "Bills for which the price table has no price.", 1, a.bill.Unpriced)
 	m.Gauge("parley_chat_runs_active", "Chat turns under way.", func() float64 { return float64(a.chat.Active()) })
 	m.Gauge("parley_log_pending_bytes", "Events that wait to be committed.", func() float64 { return float64(a.log.Stats().PendingBytes) })

@@ -17,6 +17,7 @@ import (
 	"parley/internal/event"
 	"parley/internal/limit"
 	"parley/internal/log"
+	"parley/internal/number"
 	"parley/internal/openai"
 	"parley/internal/phone"
 	"parley/internal/server"
@@ -76,7 +77,7 @@ func (a *app) checkCapacity(context.Context) error {
 func (a *app) wireCalls(tools *tool.Runner) {
 	a.calls = call.New(a.store, a.log, a.ring, call.Options{
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
-		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill,
+		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill, Ended: a.tracedCalls(),
 	})
 	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger,
 		Bill: a.bill, Counts: a.counts, Capacity: a.capacity})
@@ -95,8 +96,9 @@ func (a *app) wireServer() {
 	phones := http.NewServeMux()
 	a.phone.Register(phones)
 	rest := api.New(api.Options{
-		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
+		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
+		Numbers: number.New(number.Options{Store: a.store, Account: a.calls.Account, PublicURL: a.origin, APIURL: a.cfg.TwilioAPIURL, DefaultOrg: a.setup.org.ID, Logger: a.logger}),
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{

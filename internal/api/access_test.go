@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"parley"
+	"parley/internal/sim/phone"
 	"parley/internal/store"
 	"parley/internal/store/storetest"
 )
@@ -50,18 +51,21 @@ func (h *house) operations(t *testing.T, ids map[string]string) []request {
 
 // validBodies are requests that would succeed for the owner.
 var validBodies = map[string]string{
-	"post /api/v1/agents":                    `{"name":"Own","type":"voice"}`,
-	"patch /api/v1/agents/{agentId}":         `{"name":"Stolen"}`,
-	"post /api/v1/agents/{agentId}/chat":     `{"message":"hi"}`,
-	"post /api/v1/agents/{agentId}/web-call": `{}`,
-	"post /api/v1/tools":                     toolBody,
-	"patch /api/v1/tools/{toolId}":           `{"name":"Stolen"}`,
-	"post /api/v1/api-keys":                  `{"name":"Own"}`,
-	"patch /api/v1/api-keys/{keyId}":         `{"name":"Stolen"}`,
-	"post /api/v1/api-keys/{keyId}/rotate":   `{}`,
-	"patch /api/v1/organization":             `{"limits":{"requestsPerMinute":null}}`,
-	"post /api/v1/test-calls":                `{"agentId":"$agent"}`,
-	"post /api/v1/test-calls/{id}/sign":      `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
+	"post /api/v1/agents":                         `{"name":"Own","type":"voice"}`,
+	"patch /api/v1/agents/{agentId}":              `{"name":"Stolen"}`,
+	"post /api/v1/agents/{agentId}/chat":          `{"message":"hi"}`,
+	"post /api/v1/phone-numbers":                  `{"number":"+14155550188"}`,
+	"post /api/v1/phone-numbers/import":           `{"numbers":["+14155550189"],"agentId":null}`,
+	"patch /api/v1/phone-numbers/{phoneNumberId}": `{"label":"Stolen"}`,
+	"post /api/v1/tools":                          toolBody,
+	"patch /api/v1/tools/{toolId}":                `{"name":"Stolen"}`,
+	"post /api/v1/api-keys":                       `{"name":"Own"}`,
+	"patch /api/v1/api-keys/{keyId}":              `{"name":"Stolen"}`,
+	"post /api/v1/api-keys/{keyId}/rotate":        `{}`,
+	"patch /api/v1/organization":                  `{"limits":{"requestsPerMinute":null}}`,
+	"post /api/v1/test-calls":                     `{"agentId":"$agent"}`,
+	"post /api/v1/test-calls/{id}/sign":           `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
+	"post /api/v1/agents/{agentId}/web-call":      `{}`,
 }
 
 // TestTenants calls every operation with another organization's key and our ids: 404 where an id is named, and
@@ -69,17 +73,21 @@ var validBodies = map[string]string{
 func TestTenants(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		h := newHouse(t, st)
+		rest := newCarrier(t)
+		h := newHouseWith(t, st, houseOptions{rest: rest})
+		rest.AddNumber(phone.Number{PhoneNumber: "+14155550189"})
+		rest.AddNumber(phone.Number{PhoneNumber: "+14155550187", FriendlyName: "Canary phone"})
+		number := h.do(t, request{method: "POST", path: "/api/v1/phone-numbers/import", body: `{"numbers":["+14155550187"]}`})
 		agent := h.createAgent(t, "", `{"name":"Canary agent","type":"chat","config":{"allowedDomains":["a.com"]}}`)
 		voice := h.createAgent(t, "", `{"name":"Canary voice","type":"voice"}`)
 		said := h.do(t, request{method: "POST", path: "/api/v1/agents/" + agent + "/chat", body: `{"message":"Canary words"}`})
 		tool := h.createTool(t, "", `{"name":"Canary tool","description":"Canary","kind":"http","http":{"method":"GET","url":"https://a.example.com/"}}`)
 		key := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"Canary key"}`})
 		test := h.do(t, request{method: "POST", path: "/api/v1/test-calls", body: `{"agentId":"` + voice + `"}`})
-		if said.status != 200 || key.status != 201 || test.status != 201 {
-			t.Fatalf("preparing: %s %s %s", said.body, key.body, test.body)
+		if number.status != 201 || said.status != 200 || key.status != 201 || test.status != 201 {
+			t.Fatalf("preparing: %s %s %s %s", number.body, said.body, key.body, test.body)
 		}
-		ids := map[string]string{"agentId": agent, "conversationId": said.text("data.conversationId"), "keyId": key.text("data.id"), "toolId": tool, "id": test.text("data.id")}
+		ids := map[string]string{"agentId": agent, "conversationId": said.text("data.conversationId"), "keyId": key.text("data.id"), "toolId": tool, "id": test.text("data.id"), "phoneNumberId": number.text("data.phoneNumbers.0.id")}
 		thief := h.newKey(storetest.Organization(t, st).ID, parley.ScopeAll)
 		for _, r := range h.operations(t, ids) {
 			named := strings.Contains(r.path, "-") && slices.ContainsFunc(slices.Collect(maps.Values(ids)), func(id string) bool { return strings.Contains(r.path, id) })
@@ -109,7 +117,7 @@ func TestScopes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t))
 	unknown := "550e8400-e29b-41d4-a716-446655440000"
-	ids := map[string]string{"agentId": unknown, "conversationId": unknown, "keyId": unknown, "toolId": unknown, "id": unknown}
+	ids := map[string]string{"agentId": unknown, "conversationId": unknown, "keyId": unknown, "toolId": unknown, "id": unknown, "phoneNumberId": unknown}
 	key := h.newKey(h.org.ID, "nothing")
 	for _, r := range h.operations(t, ids) {
 		r.key, r.body = key, strings.ReplaceAll(r.body, "$agent", unknown)

@@ -141,7 +141,7 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 	}
 	agent, warnings, err := parley.NewAgent(orgID, fields, a.instant())
 	if err != nil {
-		return nil, err
+		return nil, a.hinted(ctx, &a.opt.Store.Reader, orgID, fields, err)
 	}
 	return func(ctx context.Context, tx *store.Tx) (reply[Agent], error) {
 		agent := agent // this may run twice
@@ -154,8 +154,17 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 			return refuse[Agent](err)
 		}
 		view := a.agentView(agent, known)
-		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored), etag: agentTag(agent), note: agentNote("create", agent, nil, view)}, nil
+		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, a.unpriced(agent), doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
+			note: agentNote("create", agent, nil, view), after: settles[Agent](a, orgID, agent.PhoneNumbers)}, nil
 	}, nil
+}
+
+// unpriced warns when nobody can tell what the agent's calls cost although they may cost only so much.
+func (a *API) unpriced(agent parley.Agent) []string {
+	if agent.Voice == nil || agent.Voice.MaxCost == nil || a.opt.Priced == nil || a.opt.Priced(agent.Model) {
+		return nil
+	}
+	return []string{"config.maxCost counts only the carrier and transcription, because this server knows no price of the model " + agent.Model + ". Add it to the price file (PARLEY_PRICES)."}
 }
 
 func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
@@ -189,7 +198,7 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		fields := body.Again() // this may run twice
 		agent, warnings, err := before.Apply(fields, a.instant())
 		if err != nil {
-			return refuse[UpdatedAgent](err)
+			return refuse[UpdatedAgent](a.hinted(ctx, &tx.Reader, orgID, body, err))
 		}
 		known, err := tx.FindTools(ctx, orgID, slices.Concat(before.ToolIDs, agent.ToolIDs))
 		if err != nil {
@@ -198,12 +207,20 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		if fields.Has("toolIds") {
 			warnings = append(warnings, agent.KeepTools(known)...)
 		}
+		if fields.Has("config") || fields.Has("model") {
+			warnings = append(warnings, a.unpriced(agent)...)
+		}
 		if err := tx.UpdateAgent(ctx, orgID, agent); err != nil {
 			return refuse[UpdatedAgent](err)
 		}
 		view := a.agentView(agent, known)
-		return reply[UpdatedAgent]{data: UpdatedAgent{Agent: view, Updated: true}, message: "Agent updated successfully", warnings: warnings,
-			etag: agentTag(agent), note: agentNote("update", agent, a.agentView(before, known), view)}, nil
+		r := reply[UpdatedAgent]{data: UpdatedAgent{Agent: view, Updated: true}, message: "Agent updated successfully", warnings: warnings,
+			etag: agentTag(agent), note: agentNote("update", agent, a.agentView(before, known), view)}
+		if fields.Has("phoneNumbers") {
+			r.warnings = append(r.warnings, doubts(added(before.PhoneNumbers, agent.PhoneNumbers)...)...)
+			r.after = settles[UpdatedAgent](a, orgID, slices.Concat(agent.PhoneNumbers, added(agent.PhoneNumbers, before.PhoneNumbers)))
+		}
+		return r, nil
 	}, nil
 }
 
@@ -225,7 +242,7 @@ func (a *API) deleteAgent(_ context.Context, orgID string, in *agentDelete) (eff
 		}
 		err = tx.DeleteAgent(ctx, orgID, in.AgentID, a.instant())
 		return reply[Deleted]{data: Deleted{ID: in.AgentID, Deleted: true}, message: "Agent deleted successfully",
-			note: agentNote("delete", before, a.agentView(before, known), nil)}, err
+			note: agentNote("delete", before, a.agentView(before, known), nil), after: settles[Deleted](a, orgID, before.PhoneNumbers)}, err
 	}, nil
 }
 

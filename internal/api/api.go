@@ -20,6 +20,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/chat"
 	"parley/internal/limit"
+	"parley/internal/number"
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
@@ -33,14 +34,18 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
+	// Priced reports whether a model has a known price; nil = not asked. It warns of a maxCost that cannot work.
+	Priced func(model string) bool
+
 	RateLimit int // requests per minute of organizations without one of their own
 	Limits    *limit.Limiter
 	Ring      *secret.Ring // seals credentials, and answers that show a secret
 
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
-	Chat  *chat.Service
-	Calls *call.Service // begins web calls, signs for the simulated phone
+	Chat    *chat.Service
+	Calls   *call.Service   // begins web calls, signs for the simulated phone
+	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 
 // heavyAtOnce bounds the memory that one organization's lists take: a page of the longest instructions is 40 MB, and
@@ -80,6 +85,7 @@ func New(opt Options) *API {
 // operations is the list of everything that the API can do.
 func (a *API) operations() {
 	a.agentOperations()
+	a.numberOperations()
 	a.toolOperations()
 	a.conversationOperations()
 	a.chatOperations()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/sim/phone"
 	"parley/internal/store"
 	"parley/internal/store/storetest"
 )
@@ -77,7 +78,9 @@ func TestAuditLog(t *testing.T) {
 // TestEveryWriteIsAudited calls each operation that changes something and expects one entry more.
 func TestEveryWriteIsAudited(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, storetest.SQLite(t))
+	rest := newCarrier(t)
+	rest.AddNumber(phone.Number{PhoneNumber: "+14155550189"}) // of validBodies
+	h := newHouseWith(t, storetest.SQLite(t), houseOptions{rest: rest})
 	count := func() float64 {
 		n, _ := h.do(t, request{method: "GET", path: "/api/v1/audit-log"}).at("data.pagination.total").(float64)
 		return n
@@ -87,8 +90,12 @@ func TestEveryWriteIsAudited(t *testing.T) {
 	h.do(t, request{method: "DELETE", path: "/api/v1/agents/" + deleted})
 	key := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"k"}`}).text("data.id")
 	tool := h.createTool(t, "", strings.Replace(toolBody, "Look up order", "Changed", 1))
+	number := func(e164 string) string {
+		return h.do(t, request{method: "POST", path: "/api/v1/phone-numbers", body: `{"number":"` + e164 + `"}`}).text("data.id")
+	}
+	kept := number("+14155550101")
 	skipped := []string{"/chat", "/sign"} // a chat is on record as a conversation; signing changes nothing
-	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent}
+	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent, "phoneNumberId": kept}
 	for _, r := range h.operations(t, ids) {
 		if r.method == "GET" || slices.ContainsFunc(skipped, func(s string) bool { return strings.HasSuffix(r.path, s) }) {
 			continue
@@ -99,6 +106,9 @@ func TestEveryWriteIsAudited(t *testing.T) {
 		}
 		if r.method == "DELETE" && strings.HasSuffix(r.path, agent) {
 			r.path = strings.Replace(r.path, agent, h.createAgent(t, "", `{"name":"Cea","type":"chat"}`), 1)
+		}
+		if r.method == "DELETE" && strings.HasSuffix(r.path, kept) {
+			r.path = strings.Replace(r.path, kept, number("+14155550102"), 1)
 		}
 		if r.method == "DELETE" && strings.HasSuffix(r.path, tool) {
 			r.path = strings.Replace(r.path, tool, h.createTool(t, "", strings.Replace(toolBody, "Look up order", "Deleted", 1)), 1)

@@ -40,6 +40,7 @@ func configuration(version string) huma.Config {
 	c.Servers = []*huma.Server{{URL: "/", Description: "The server that serves this document."}}
 	c.Tags = []*huma.Tag{
 		{Name: "Agents", Description: "Assistants for calls and chats."},
+		{Name: "Phone numbers", Description: "The numbers that voice agents answer, and what the Twilio account has."},
 		{Name: "Tools", Description: "What agents can do: the built-in tools and the organization's own."},
 		{Name: "Conversations", Description: "What was said and what happened, read from the event log."},
 		{Name: "Chat", Description: "Sending a message to a chat agent."},

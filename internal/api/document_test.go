@@ -90,17 +90,19 @@ func escape(s string) string {
 // operationOf finds the operation whose path template matches.
 func operationOf(paths map[string]any, method, path string) (template string, op any) {
 	want := strings.Split(path, "/")
-	for template, item := range paths {
-		parts := strings.Split(template, "/")
+	for candidate, item := range paths {
+		parts := strings.Split(candidate, "/")
 		match := len(parts) == len(want)
 		for i := 0; match && i < len(parts); i++ {
 			match = strings.HasPrefix(parts[i], "{") || parts[i] == want[i]
 		}
-		if op := member(item, strings.ToLower(method)); match && op != nil {
-			return template, op
+		found := member(item, strings.ToLower(method))
+		// A path without variables goes before one with, as in OpenAPI.
+		if match && found != nil && (op == nil || strings.Count(candidate, "{") < strings.Count(template, "{")) {
+			template, op = candidate, found
 		}
 	}
-	return "", nil
+	return template, op
 }
 
 // TestDocumentDescribesEveryOperation: each has a summary, a tag, and a scope in its description.

@@ -25,10 +25,12 @@ import (
 	"parley/internal/limit"
 	"parley/internal/log"
 	"parley/internal/metric"
+	"parley/internal/number"
 	"parley/internal/openai"
 	"parley/internal/secret"
 	"parley/internal/server"
 	"parley/internal/sim/model"
+	"parley/internal/sim/phone"
 	"parley/internal/store"
 	"parley/internal/store/storetest"
 	"parley/internal/tool"
@@ -58,6 +60,7 @@ type houseOptions struct {
 	perMinute int    // 0 = more than any test meets
 	patience  time.Duration
 	logger    *slog.Logger
+	rest      *phone.REST // the Twilio account of the server; nil = the simulated phone's
 }
 
 func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
@@ -86,10 +89,15 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 			return openai.Endpoint{BaseURL: sim.BaseURL(), Key: sim.Key(), Simulated: true}, nil
 		},
 	})
-	calls := call.New(st, lg, ring, call.Options{PublicURL: "https://parley.example", Owner: "test", DefaultOrg: h.org.ID, Simulated: true,
-		Defaults: parley.Credentials{TwilioAccountSID: "AC" + strings.Repeat("0", 32), TwilioAuthToken: "token"}, Logger: logger})
+	apiURL := "https://api.twilio.com"
+	if opt.rest != nil {
+		apiURL = opt.rest.URL()
+	}
+	calls := call.New(st, lg, ring, call.Options{PublicURL: "https://parley.example", Owner: "test", DefaultOrg: h.org.ID, Simulated: opt.rest == nil, TwilioAPIURL: apiURL,
+		Defaults: parley.Credentials{TwilioAccountSID: carrierSID, TwilioAuthToken: "token"}, Logger: logger})
+	numbers := number.New(number.Options{Store: st, Account: calls.Account, PublicURL: "https://parley.example", APIURL: apiURL, DefaultOrg: h.org.ID, Logger: logger})
 	keys := auth.New(st, logger, perMinute)
-	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls})
+	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls, Numbers: numbers})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {
@@ -104,6 +112,24 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 		client.CloseIdleConnections()
 	})
 	return h
+}
+
+// carrierSID is the server's Twilio account, whose token is "token".
+var carrierSID = "AC" + strings.Repeat("0", 32)
+
+// newCarrier is a simulated Twilio account.
+func newCarrier(t testing.TB) *phone.REST {
+	t.Helper()
+	rest, err := phone.ListenREST("127.0.0.1:0", carrierSID, "token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rest.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rest
 }
 
 // newKey stores a key of an organization.

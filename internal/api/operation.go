@@ -73,7 +73,12 @@ type reply[T any] struct {
 	message  string
 	warnings []string
 	etag     string // of the resource in data; "" = none
-	note     *note  // for the audit log; every write has one
+	note     *note  // for the audit log; every write has one, or several
+	notes    []*note
+
+	// after runs after the commit, outside any transaction, for what must not wait inside one, such as telling the
+	// carrier. It may renew data and add warnings. nil = nothing. A crash may prevent it.
+	after func(ctx context.Context, r *reply[T])
 }
 
 func data[T any](v T) (reply[T], error) { return reply[T]{data: v}, nil }
@@ -86,7 +91,7 @@ type rendered struct {
 	etag string
 }
 
-func (r reply[T]) render() (rendered, error) {
+func (r *reply[T]) render() (rendered, error) {
 	body, err := respond.Encode(success[T]{Success: true, Data: r.data, Message: r.message, Warnings: r.warnings})
 	if err != nil {
 		return rendered{}, fmt.Errorf("encoding the answer: %w", err)

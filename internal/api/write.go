@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"parley"
@@ -31,23 +33,48 @@ func write[I, T any](a *API, o operation, prepare func(ctx context.Context, orgI
 			}
 			return nil, err
 		}
-		out, replayed, err := a.commit(ctx, o, claim, func(ctx context.Context, tx *store.Tx) (rendered, *note, error) {
+		var last reply[T]
+		out, replayed, err := a.commit(ctx, o, claim, func(ctx context.Context, tx *store.Tx) (rendered, []*note, error) {
 			r, err := do(ctx, tx)
 			if err != nil {
 				return rendered{}, nil, err
 			}
+			last = r
 			out, err := r.render()
-			return out, r.note, err
+			return out, append(r.notes, r.note), err
 		})
 		if err != nil {
 			return nil, err
+		}
+		if !replayed && last.after != nil {
+			last.after(ctx, &last)
+			out = a.amend(ctx, o, claim, out, &last)
 		}
 		return a.sends(o, out, replayed), nil
 	})
 }
 
+// amend is the answer with what was learned after the commit; it is kept for equal requests, too. Whoever repeats
+// the request before that gets the answer as it was committed.
+func (a *API) amend(ctx context.Context, o operation, claim *claim, out rendered, r interface{ render() (rendered, error) }) rendered {
+	amended, err := r.render()
+	if err == nil && claim != nil {
+		orgID := auth.Principal(ctx).OrgID
+		err = a.opt.Store.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+			return tx.AnswerIdempotency(ctx, orgID, claim.id, a.keep(orgID, claim, o.secret, amended))
+		})
+	}
+	if err != nil {
+		a.opt.Logger.LogAttrs(ctx, slog.LevelWarn, "amending an answer failed", slog.String("operation", o.id), slog.String("error", err.Error()))
+	}
+	if amended.body == nil {
+		return out
+	}
+	return amended
+}
+
 // commit runs a write's transaction, or finds the answer that an equal request got.
-func (a *API) commit(ctx context.Context, o operation, claim *claim, do func(context.Context, *store.Tx) (rendered, *note, error)) (out rendered, replayed bool, err error) {
+func (a *API) commit(ctx context.Context, o operation, claim *claim, do func(context.Context, *store.Tx) (rendered, []*note, error)) (out rendered, replayed bool, err error) {
 	orgID := auth.Principal(ctx).OrgID
 	err = a.opt.Store.Write(ctx, func(tx *store.Tx) error {
 		replayed = false
@@ -62,12 +89,12 @@ func (a *API) commit(ctx context.Context, o operation, claim *claim, do func(con
 				return err
 			}
 		}
-		var n *note
+		var notes []*note
 		var err error
-		if out, n, err = do(ctx, tx); err != nil {
+		if out, notes, err = do(ctx, tx); err != nil {
 			return err
 		}
-		if err := a.record(ctx, tx, orgID, n); err != nil {
+		if err := a.record(ctx, tx, orgID, notes); err != nil {
 			return err
 		}
 		if claim == nil {
@@ -91,11 +118,21 @@ type note struct {
 	before, after any
 }
 
-// record writes the audit entry of a write.
-func (a *API) record(ctx context.Context, tx *store.Tx, orgID string, n *note) error {
-	if n == nil {
+// record writes the audit entries of a write, of which there is at least one.
+func (a *API) record(ctx context.Context, tx *store.Tx, orgID string, notes []*note) error {
+	notes = slices.DeleteFunc(notes, func(n *note) bool { return n == nil })
+	if len(notes) == 0 {
 		return fmt.Errorf("a write on %s left no note for the audit log", requestOf(ctx).Pattern)
 	}
+	for _, n := range notes {
+		if err := a.recordOne(ctx, tx, orgID, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *API) recordOne(ctx context.Context, tx *store.Tx, orgID string, n *note) error {
 	who := auth.Principal(ctx)
 	actor := parley.AuditActor{Type: parley.ActorAPIKey, ID: who.KeyID, Name: who.KeyName}
 	entry, err := parley.NewAuditEntry(actor, n.action, n.resource, n.before, n.after, a.instant())

@@ -89,7 +89,7 @@ func (s *Service) direction(ctx context.Context, c parley.Call) string {
 // billCarrier puts the carrier's minutes on record, before the end. The carrier charges from the answer to the end
 // of the call; a call that it lost ended when its stream did, as far as we can know.
 func (s *Service) billCarrier(ctx context.Context, w *log.Writer, c parley.Call, reason string) {
-	if reason == parley.EndNotAnswered {
+	if reason == parley.EndNotAnswered || c.FromBrowser() {
 		return
 	}
 	end := time.Now()

@@ -3,18 +3,17 @@ package phone
 import (
 	"log/slog"
 
-	"parley"
 	"parley/internal/capacity"
 )
 
 // admit promises a new call its slot. Beyond the limit the caller is better off with the fallback number or a notice
 // than with a bad call.
-func (h *Handler) admit(callSID string, agent *parley.Agent) bool {
-	why := h.opt.Capacity.Admit(callSID, agent.OrgID)
+func (h *Handler) admit(callSID, orgID, agentID string) bool {
+	why := h.opt.Capacity.Admit(callSID, orgID)
 	if why == capacity.Admitted {
 		return true
 	}
-	h.opt.Logger.Warn("call refused: no capacity", slog.String("call_sid", callSID), slog.String("org_id", agent.OrgID),
-		slog.String("agent_id", agent.ID), slog.String("why", string(why)), slog.Int("used", h.opt.Capacity.Used()))
+	h.opt.Logger.Warn("call refused: no capacity", slog.String("call_sid", callSID), slog.String("org_id", orgID),
+		slog.String("agent_id", agentID), slog.String("why", string(why)), slog.Int("used", h.opt.Capacity.Used()))
 	return false
 }

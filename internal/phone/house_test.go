@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"parley"
 	"parley/internal/audio"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/event"
 	"parley/internal/log"
 	"parley/internal/openai"
@@ -83,6 +85,8 @@ type houseOptions struct {
 	modelKey string // instead of the simulator's
 	modelURL string // instead of the simulator's
 	voice    func(*parley.VoiceConfig)
+	patience time.Duration // of a call without a model; zero = 4 s
+	capacity *capacity.Capacity
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
@@ -134,12 +138,13 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		base = opt.modelURL
 	}
 	h.host = voice.NewHost(voice.HostOptions{
-		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger,
+		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger, Capacity: opt.capacity,
+		Patience: cmp.Or(opt.patience, 4*time.Second),
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Capacity: opt.capacity, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)

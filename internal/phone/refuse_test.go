@@ -2,6 +2,7 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -71,7 +72,15 @@ func TestRefusedCallsLeaveNothingBehind(t *testing.T) {
 	inactive := storetest.NewAgent(h.org.ID, parley.AgentVoice)
 	inactive.Status, inactive.PhoneNumbers = parley.AgentInactive, []string{"+15550100003"}
 	chat := storetest.Agent(t, h.st, h.org.ID, parley.AgentChat)
-	storetest.Write(t, h.st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateAgent(ctx, h.org.ID, inactive) })
+	storetest.Write(t, h.st, func(ctx context.Context, tx *store.Tx) error {
+		return errors.Join(
+			tx.CreateAgent(ctx, h.org.ID, inactive),
+			tx.AddNumber(ctx, h.org.ID, parley.PhoneNumber{ID: parley.NewID(), Number: "+15550100004", CreatedAt: storetest.Now()}),
+			tx.AddNumber(ctx, other.ID, parley.PhoneNumber{ID: parley.NewID(), Number: "+15550199998", CreatedAt: storetest.Now()}),
+		)
+	})
+	asTheirs := incoming("+15550199998")
+	asTheirs.Set("AccountSid", "AC00000000000000000000000000000002")
 
 	cases := map[string]struct {
 		token  string
@@ -83,11 +92,14 @@ func TestRefusedCallsLeaveNothingBehind(t *testing.T) {
 		"another organization's own signature": {"other-token", asOther, 403, ""},
 		"right token, another account":         {defaultToken, foreignAccount, 403, ""},
 		"default token for their number":       {defaultToken, incoming("+15550199999"), 403, ""},
-		"unknown number":                       {defaultToken, incoming("+15550100099"), 200, noticeUnknown},
+		"unknown number":                       {defaultToken, incoming("+15550100099"), 200, texts["en"].words[textUnknown]},
 		"unknown number, wrong signature":      {"wrong", incoming("+15550100099"), 403, ""},
-		"inactive agent":                       {defaultToken, incoming("+15550100003"), 200, noticeInactive},
-		"chat agent":                           {defaultToken, incoming("client:agent-" + chat.ID), 200, noticeUnknown},
-		"unknown agent":                        {defaultToken, incoming("client:agent-" + parley.NewID()), 200, noticeUnknown},
+		"inactive agent":                       {defaultToken, incoming("+15550100003"), 200, texts["en"].words[textInactive]},
+		"number without an agent":              {defaultToken, incoming("+15550100004"), 200, texts["en"].words[textUnknown]},
+		"their number without an agent":        {"other-token", asTheirs, 200, texts["en"].words[textUnknown]},
+		"default token, without an agent":      {defaultToken, incoming("+15550199998"), 403, ""},
+		"chat agent":                           {defaultToken, incoming("client:agent-" + chat.ID), 200, texts["en"].words[textUnknown]},
+		"unknown agent":                        {defaultToken, incoming("client:agent-" + parley.NewID()), 200, texts["en"].words[textUnknown]},
 		"no CallSid":                           {defaultToken, url.Values{"AccountSid": {defaultSID}, "To": {number}}, 400, ""},
 		"used test call":                       {defaultToken, func() url.Values { f := incoming(number); f.Set(call.FormTestCall, parley.NewID()); return f }(), 403, ""},
 	}

@@ -213,7 +213,7 @@ func TestVanishedStreamIsResumed(t *testing.T) {
 			t.Errorf("call %+v, %d conversations", c, h.count())
 		}
 		l.vanish()
-		if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, noticeUnavailable) || strings.Contains(body, "<Connect>") {
+		if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, texts["en"].words[textUnavailable]) || strings.Contains(body, "<Connect>") {
 			t.Errorf("after three resumes: %s", body)
 		}
 		done := inProgress()
@@ -281,7 +281,7 @@ func TestStreamsDuringADrain(t *testing.T) {
 	if err == nil || resp == nil || resp.StatusCode != 503 {
 		t.Errorf("a stream after the drain: %v", err)
 	}
-	if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, noticeUnavailable) {
+	if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, texts["en"].words[textUnavailable]) {
 		t.Errorf("resume: %s", body)
 	}
 }

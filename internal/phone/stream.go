@@ -77,7 +77,8 @@ func (h *Handler) hold(token string, stream *twilio.MediaStream) {
 		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
 		return
 	}
-	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone {
+	a.HadMedia = stream.HadMedia
+	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone && !a.HungUp() {
 		h.farewells.expect(a.Call.ID)
 	}
 }

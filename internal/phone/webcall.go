@@ -71,6 +71,9 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 		h.opt.Logger.Warn("web call refused: this server takes no new calls now", slog.String("call_id", c.ID))
 		stream.End(parley.EndOverload)
 		return
+	case begins && !h.admit(c.CallSID, c.OrgID, c.AgentID):
+		stream.End(parley.EndOverload)
+		return
 	case h.draining.Load():
 		stream.Leave() // the token is still good on another node, or here in a moment
 		return
@@ -79,6 +82,7 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	a, resume, err := h.opt.Calls.AttachBrowser(ctx, c, proof, origin, stream.ID)
 	cancel()
 	if a == nil {
+		h.opt.Capacity.Forget(c.CallSID)
 		h.opt.Logger.Warn("web call refused", slog.String("call_id", c.ID), slog.Any("error", err))
 		stream.End(parley.EndCarrierLost)
 		return

@@ -146,6 +146,7 @@ func callEverything(t *testing.T, st *store.Store) {
 			tx.SetCredentials(ctx, org.ID, store.SealedCredentials{}),
 			tx.UpdateAgent(ctx, org.ID, agent),
 			tx.CreateTool(ctx, org.ID, storetest.NewTool(org.ID, "Look up")),
+			tx.AddNumber(ctx, org.ID, parley.PhoneNumber{ID: parley.NewID(), Number: "+15550100077", AgentID: agent.ID, CreatedAt: storetest.Now()}),
 		); err != nil {
 			return err
 		}
@@ -177,6 +178,11 @@ func callEverything(t *testing.T, st *store.Store) {
 	}
 	for _, f := range []parley.ConversationFilter{{}, {AgentID: agent.ID}, {StartedAfter: time.Now(), StartedBefore: time.Now(), Search: "a", Channel: "phone", Status: "active"}} {
 		if _, _, err := st.ListConversations(ctx, org.ID, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []parley.NumberFilter{{}, {AgentID: agent.ID, Search: "a"}, {Unassigned: true}} {
+		if _, _, err := st.ListNumbers(ctx, org.ID, f); err != nil {
 			t.Fatal(err)
 		}
 	}

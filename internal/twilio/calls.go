@@ -27,7 +27,7 @@ func (c *Client) CallStatus(ctx context.Context, callSID string) (string, error)
 	var call struct {
 		Status string `json:"status"`
 	}
-	err := c.do(ctx, http.MethodGet, callPath(callSID), nil, &call)
+	err := c.do(ctx, http.MethodGet, c.resource(callPath(callSID)), nil, &call)
 	return call.Status, err
 }
 

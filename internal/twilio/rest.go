@@ -19,7 +19,11 @@ type Client struct {
 	HTTP       *http.Client // nil: a client with a 10 s timeout
 }
 
-var restClient = &http.Client{Timeout: 10 * time.Second}
+// restClient follows no redirect: one would take the credentials along, or turn a POST into a GET.
+var restClient = &http.Client{
+	Timeout:       10 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
 
 // RESTError is a refusal by Twilio: https://www.twilio.com/docs/api/errors.
 type RESTError struct {
@@ -35,18 +39,30 @@ func (e *RESTError) Error() string {
 
 // post sends a form to a resource of the account. A refusal by Twilio is a *RESTError.
 func (c *Client) post(ctx context.Context, path string, form url.Values) error {
-	return c.do(ctx, http.MethodPost, path, strings.NewReader(form.Encode()), nil)
+	return c.do(ctx, http.MethodPost, c.resource(path), form, nil)
 }
 
-// do sends one request and decodes Twilio's answer into out, unless it is nil.
-func (c *Client) do(ctx context.Context, method, path string, body io.Reader, out any) error {
-	address := strings.TrimSuffix(c.BaseURL, "/") + "/2010-04-01/Accounts/" + url.PathEscape(c.AccountSID) + "/" + path
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
+// resource is the path of one of the account's resources.
+func (c *Client) resource(path string) string {
+	return "/2010-04-01/Accounts/" + url.PathEscape(c.AccountSID) + "/" + path
+}
+
+// maxAnswer bounds what is read of an answer: 1,000 phone numbers have some 2 MB.
+const maxAnswer = 8 << 20
+
+// do makes one request, with a form if it is a POST, and decodes what Twilio answers into into, unless that is nil.
+// A refusal by Twilio is a *RESTError.
+func (c *Client) do(ctx context.Context, method, path string, form url.Values, into any) error {
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.BaseURL, "/")+path, body)
 	if err != nil {
 		return fmt.Errorf("twilio request: %w", err)
 	}
 	req.SetBasicAuth(c.AccountSID, c.AuthToken)
-	if body != nil {
+	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	client := c.HTTP
@@ -58,17 +74,18 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader, ou
 		return fmt.Errorf("twilio request: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode < 300 {
-		if err == nil && out != nil {
-			err = json.Unmarshal(raw, out)
+	if resp.StatusCode >= 300 {
+		refusal := &RESTError{Status: resp.StatusCode}
+		if raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10)); err == nil {
+			_ = json.Unmarshal(raw, refusal) // what is not Twilio's JSON leaves the HTTP status
 		}
-		if err != nil {
-			return fmt.Errorf("twilio answer: %w", err)
-		}
+		return refusal
+	}
+	if into == nil {
 		return nil
 	}
-	refusal := &RESTError{Status: resp.StatusCode}
-	_ = json.Unmarshal(raw, refusal) // what is not Twilio's JSON leaves the HTTP status
-	return refusal
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(into); err != nil {
+		return fmt.Errorf("twilio answer: %w", err)
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -41,7 +42,8 @@ type MediaStream struct {
 	done   chan struct{}
 	once   sync.Once
 	reader sync.WaitGroup
-	err    error // why events was closed; read after that
+	err    error       // why events was closed; read after that
+	heard  atomic.Bool // some audio has come
 
 	media, mark, clear []byte // message prefixes with the stream's SID
 	scratch            []byte
@@ -114,6 +116,9 @@ func (s *MediaStream) Events() <-chan leg.CarrierEvent { return s.events }
 
 // Err says why Events was closed; nil after our own Close.
 func (s *MediaStream) Err() error { return s.err }
+
+// HadMedia reports whether the caller's audio has begun to come.
+func (s *MediaStream) HadMedia() bool { return s.heard.Load() }
 
 // SendMedia plays µ-law audio after everything sent before. It copies ulaw and allocates nothing.
 func (s *MediaStream) SendMedia(ulaw []byte) error {
@@ -212,6 +217,9 @@ func (s *MediaStream) finish(err error) {
 // events, and one bad frame must not end a call.
 func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
 	if payload, ok := s.fastMedia(raw); ok {
+		if !s.heard.Load() {
+			s.heard.Store(true)
+		}
 		return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: payload}, true
 	}
 	var m streamMessage
@@ -221,6 +229,7 @@ func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
 	switch m.Event {
 	case "media":
 		if m.Media.Track == "inbound" && len(m.Media.Payload) > 0 {
+			s.heard.Store(true)
 			return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: m.Media.Payload}, true
 		}
 	case "mark":

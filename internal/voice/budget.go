@@ -33,6 +33,9 @@ func newBudget(cfg Config) budget {
 // minutesCost is the carrier's bill so far.
 func (s *Session) minutesCost(now time.Time) int64 {
 	c := s.cfg.Call
+	if c.FromBrowser() {
+		return 0
+	}
 	return s.cfg.Bill.Running(s.cfg.Direction, c.To, now.Sub(s.answeredAt()), c.Simulated).Cost
 }
 

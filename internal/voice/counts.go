@@ -77,6 +77,14 @@ func (c *Counts) count(typ string, data any) {
 	}
 }
 
+// attached counts a media stream: internal/call has put it on record.
+func (c *Counts) attached(again bool) {
+	c.Events.Add(1, parley.EventStreamStarted)
+	if again {
+		c.Events.Add(1, "stream.resumed")
+	}
+}
+
 // watch lets Counts see a session: what it records, and what it sends to the carrier.
 func (c *Counts) watch(carrier Carrier, rec Recorder) (Carrier, Recorder) {
 	w := &watch{c: c}

@@ -25,8 +25,9 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
-	Bill     *bill.Bill // nil: the built-in prices
-	Counts   *Counts    // nil: its own
+	Bill     *bill.Bill    // nil: the built-in prices
+	Patience time.Duration // see Config.Patience
+	Counts   *Counts       // nil: its own
 	// Capacity is told of every session; nil = nobody counts.
 	Capacity *capacity.Capacity
 	Logger   *slog.Logger
@@ -43,6 +44,9 @@ type Host struct {
 	live atomic.Int64
 	seats
 
+	handOver chan struct{}
+	handOnce sync.Once
+
 	mu    sync.Mutex
 	stats Stats
 }
@@ -55,7 +59,7 @@ func NewHost(opt HostOptions) *Host {
 	if opt.Capacity == nil {
 		opt.Capacity = capacity.New(capacity.Options{})
 	}
-	return &Host{opt: opt}
+	return &Host{opt: opt, handOver: make(chan struct{})}
 }
 
 // Live is the number of sessions running now.
@@ -95,6 +99,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	h.opt.Counts.attached(a.Call.Resumes > 0)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
@@ -112,11 +117,18 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 		s.Wait()
 		leave(nil, 0)
 	}
+	if out.Detached {
+		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
+	}
 	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
 		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
 	}
 	return out
 }
+
+// HandOver makes every session, those to come included, let its call go at the end of a turn, for another process. It
+// may be called more than once.
+func (h *Host) HandOver() { h.handOnce.Do(func() { close(h.handOver) }) }
 
 // Close releases the sessions that wait for another stream of their call.
 func (h *Host) Close() { h.seats.close() }
@@ -139,9 +151,9 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 			}
 			return m, nil
 		},
-		RunTool: h.opt.Tools.Run,
-		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(), Taken: a.Taken(),
+		RunTool: h.opt.Tools.Run, Patience: h.opt.Patience,
+		Bill: h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver,
 		Log: logger,
 	})
 }
@@ -172,8 +184,14 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 		h.opt.Calls.Abandon(a)
 	case out.Detached:
 		err = book(func(ctx context.Context) error {
-			return h.opt.Calls.Detach(ctx, a, "the media stream vanished without a stop")
+			if out.HandOver {
+				return h.opt.Calls.HandOver(ctx, a)
+			}
+			return h.opt.Calls.Detach(ctx, a)
 		})
+	case out.Intent.Returns():
+		err = book(func(ctx context.Context) error { return h.opt.Calls.Depart(ctx, a, out.Intent, out.Errand) })
+		carrier.Close()
 	default:
 		if out.Intent != parley.IntentNone {
 			err = book(func(ctx context.Context) error { return h.opt.Calls.Decide(ctx, a, out.Reason, out.Intent) })

@@ -46,8 +46,12 @@ func (s *Session) leave(now time.Time) {
 	if s.outcome != nil || s.leaveBy.IsZero() {
 		return
 	}
-	heard := !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.tools.running() == 0
-	if heard || !now.Before(s.leaveBy) {
+	if s.quiet() || !now.Before(s.leaveBy) {
 		s.end(cmp.Or(s.leaveReason, parley.EndAgentHangup), parley.IntentHangup)
 	}
+}
+
+// quiet reports whether nothing is being said, asked or done.
+func (s *Session) quiet() bool {
+	return !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.tools.running() == 0
 }

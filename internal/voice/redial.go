@@ -13,11 +13,11 @@ import (
 
 // Bounds of what is tried before a call without a model ends. A session that was well for healthyAfter has them anew.
 const (
-	attemptTimeout = 5 * time.Second  // from dialing to a configured session
-	outageLimit    = 15 * time.Second // in which nobody should be left waiting, all attempts together
-	maxAttempts    = 6
-	healthyAfter   = time.Minute
-	doubtTimeout   = 1500 * time.Millisecond // for a new session to notice that the caller is speaking
+	attemptTimeout  = 5 * time.Second  // from dialing to a configured session
+	defaultPatience = 15 * time.Second // with all attempts together
+	maxAttempts     = 6
+	healthyAfter    = time.Minute
+	doubtTimeout    = 1500 * time.Millisecond // for a new session to notice that the caller is speaking
 )
 
 // backoff is the pause before an attempt. The first follows at once: most losses are of one connection.
@@ -53,8 +53,8 @@ func (o *outage) rejoin(now time.Time) {
 	}
 }
 
-// over is when the patience with this outage ends.
-func (o *outage) over() time.Time { return o.since.Add(outageLimit - o.spent) }
+// outageOver is when the patience with this outage ends.
+func (s *Session) outageOver() time.Time { return s.outage.since.Add(s.cfg.Patience - s.outage.spent) }
 
 // dial opens a model session beside the call. One attempt at a time.
 func (s *Session) dial(now time.Time) {
@@ -150,7 +150,7 @@ func (s *Session) lose(typ, message string, after time.Duration) {
 	}
 	s.swap.drop(s)
 	at := now.Add(max(after, backoff[min(pause, len(backoff)-1)]))
-	if o.attempts >= maxAttempts || at.After(o.over()) {
+	if o.attempts >= maxAttempts || at.After(s.outageOver()) {
 		s.modelGone(typ, message)
 		return
 	}
@@ -327,7 +327,7 @@ func (s *Session) tendModel(now time.Time) {
 				s.commitBy = now
 			}
 		}
-	case due(o.over()):
+	case due(s.outageOver()):
 		s.modelGone("timeout", "no model was ready in time")
 	case due(o.dialAt):
 		s.dial(now)
@@ -345,7 +345,7 @@ func (s *Session) tendModelAt(sooner func(time.Time)) {
 		}
 		return
 	}
-	sooner(o.over())
+	sooner(s.outageOver())
 	if !o.dialAt.IsZero() {
 		sooner(o.dialAt)
 	} else if !s.dialing {
@@ -375,7 +375,7 @@ func (s *Session) responseFailed(responseID string, fail *leg.ModelFailure, now 
 	case optional(s.seq.asked.Purpose):
 		s.failed = 0
 		s.fault("model", "response_failed", failureText(fail))
-	case now.Add(wait).Sub(o.failing) > outageLimit:
+	case now.Add(wait).Sub(o.failing) > s.cfg.Patience:
 		s.modelGone("response_failed", failureText(fail))
 	case !limited && s.failed > 1:
 		s.seq.again()

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -65,12 +66,14 @@ type Config struct {
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
 	SessionLife    time.Duration   // of a model session that does not say when it ends; zero = 60 minutes
+	Patience       time.Duration   // how long the caller may wait for a model, all attempts together; zero = 15 s
 	Bill           *bill.Bill      // nil: the built-in prices
 	Counts         *Counts         // nil: nobody wants to know
 	Direction      string          // of the call, for the carrier's price
 	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
+	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
 	Log            *slog.Logger
 }
 
@@ -78,10 +81,13 @@ type Config struct {
 type Outcome struct {
 	Reason   string            // one of parley.End*
 	Intent   parley.CallIntent // what the carrier's next request is answered with
+	Errand   parley.Errand     // of an intent to come back
 	Detached bool              // the stream vanished without a stop: the call may still live
 	Fenced   bool              // another stream or process owns the call now: touch nothing
 	// Keep is how long the session waits for another stream of its call; zero = it is over. See Rejoin.
 	Keep time.Duration
+	// HandOver says that the stream did not vanish: this process let the call go, for another one.
+	HandOver bool
 }
 
 // Timing and bounds of a session.
@@ -141,6 +147,7 @@ type Session struct {
 	connects   int            // sessions of the model that were ready
 	midTurn    bool           // the caller was speaking when the model was lost
 
+	handing     bool      // the call goes to another process at the end of a turn
 	leaveReason string    // "" = the agent has hung up
 	leaveBy     time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
 	spoke       string    // response of the newest audio
@@ -176,9 +183,8 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		cfg.Counts = NewCounts()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if cfg.SessionLife == 0 {
-		cfg.SessionLife = sessionLife
-	}
+	cfg.SessionLife = cmp.Or(cfg.SessionLife, sessionLife)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		model:  absent{},
@@ -212,6 +218,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 		s.create(now)
 		s.leave(now)
 		s.keepBudget(now)
+		s.handsOver(now)
 		if s.outcome != nil {
 			break
 		}
@@ -238,8 +245,10 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.outcome = &Outcome{Fenced: true, Keep: keepDetached}
 		case <-s.cfg.Over:
 			s.end(parley.EndCallerHangup, parley.IntentNone)
+		case <-s.cfg.HandOver:
+			s.onHandOver()
 		case <-ctx.Done():
-			s.end(parley.EndServerStopped, parley.IntentNotice)
+			s.stopped()
 		}
 	}
 	s.settle(time.Now())

@@ -11,12 +11,13 @@ import (
 // A model's session ends by itself after 60 minutes. Its successor is opened 5 minutes before, and takes over in a silent
 // moment; a minute before the end it need not be silent any more. Shorter sessions have the same shares of their life.
 const (
-	sessionLife = time.Hour
-	swapShare   = 12 // the last twelfth
-	swapByShare = 60
-	swapRetry   = 20 * time.Second // after a successor that could not be opened
-	swapQuiet   = 500 * time.Millisecond
-	lastWords   = 5 * time.Second // for the words of the last turn to come, before a swap
+	sessionLife  = time.Hour
+	shortestLife = 5 * time.Second // of a session that is worth a planned change
+	swapShare    = 12              // the last twelfth
+	swapByShare  = 60
+	swapRetry    = 20 * time.Second // after a successor that could not be opened
+	swapQuiet    = 500 * time.Millisecond
+	lastWords    = 5 * time.Second // for the words of the last turn to come, before a swap
 )
 
 // swap is the planned change to another session of the model.
@@ -39,7 +40,7 @@ func (w *swap) plan(expires, now time.Time, life time.Duration) {
 	if expires.IsZero() {
 		expires = now.Add(life)
 	}
-	if life = expires.Sub(now); life > 0 {
+	if life = expires.Sub(now); life >= shortestLife {
 		w.at, w.by = expires.Add(-life/swapShare), expires.Add(-life/swapByShare)
 	}
 }

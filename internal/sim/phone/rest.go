@@ -16,8 +16,9 @@ import (
 // maxRESTCalls bounds the calls that a REST server remembers.
 const maxRESTCalls = 10_000
 
-// REST is the part of Twilio's REST API that acts on running calls, for any number of simulated calls of one
-// account: GET and POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json. Its methods are safe for
+// REST is the part of Twilio's REST API that acts on running calls and on the phone numbers of one account, for any
+// number of simulated calls: GET and POST /2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}.json, GET
+// …/IncomingPhoneNumbers.json, GET and POST …/IncomingPhoneNumbers/{Sid}.json. Its methods are safe for
 // concurrent use.
 type REST struct {
 	accountSID, authToken string
@@ -25,8 +26,10 @@ type REST struct {
 	listener              net.Listener
 	done                  chan struct{}
 
-	mu    sync.Mutex
-	calls map[string]*Call
+	mu      sync.Mutex
+	calls   map[string]*Call
+	numbers []*Number // oldest first
+	refusal *refusal  // answers every request for numbers, if set
 }
 
 // ListenREST serves the API at address, "127.0.0.1:0" for a random port, until Close.
@@ -38,6 +41,8 @@ func ListenREST(address, accountSID, authToken string) (*REST, error) {
 	r := &REST{accountSID: accountSID, authToken: authToken, listener: l, done: make(chan struct{}), calls: make(map[string]*Call)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/2010-04-01/Accounts/{account}/Calls/{call}", r.serve)
+	mux.HandleFunc("/2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json", r.authorized(r.serveNumbers))
+	mux.HandleFunc("/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{number}", r.authorized(r.serveNumber))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, 20404, "The requested resource was not found")
 	})
@@ -77,11 +82,19 @@ func (r *REST) add(c *Call) error {
 	return nil
 }
 
-func (r *REST) serve(w http.ResponseWriter, req *http.Request) {
+// allowed checks who asks, and answers those who may not.
+func (r *REST) allowed(w http.ResponseWriter, req *http.Request) bool {
 	user, password, _ := req.BasicAuth()
 	if user != r.accountSID || subtle.ConstantTimeCompare([]byte(password), []byte(r.authToken)) != 1 {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Twilio API"`)
 		refuse(w, http.StatusUnauthorized, 20003, "Authenticate")
+		return false
+	}
+	return true
+}
+
+func (r *REST) serve(w http.ResponseWriter, req *http.Request) {
+	if !r.allowed(w, req) {
 		return
 	}
 	sid, isJSON := strings.CutSuffix(req.PathValue("call"), ".json")

@@ -30,6 +30,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.AppendAudit(ctx, owner.ID, parley.AuditEntry{ID: parley.NewID(), At: Now(), Resource: parley.AuditResource{Type: "agent", ID: agent.ID}}),
 			claimed(ctx, tx, owner.ID),
 			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
+			tx.AddNumber(ctx, owner.ID, ownersNumber()),
 		)
 	})
 	before := snapshot(t, st, owner.ID, agent, call, run)
@@ -142,6 +143,45 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		"RestoreAgent": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			_, err := tx.RestoreAgent(ctx, orgID, agent.ID, Now())
 			return err
+		},
+		"FindNumber": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindNumber(ctx, orgID, ownersNumber().ID)
+			return err
+		},
+		"ListNumbers": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, total, err := tx.ListNumbers(ctx, orgID, parley.NumberFilter{AgentID: agent.ID, Search: "1"})
+			return nothing(total, err)
+		},
+		"FindNumberHolders": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			found, err := tx.FindNumberHolders(ctx, orgID, []string{ownersNumber().Number, "+15550100001"})
+			for _, h := range found {
+				if h != (store.NumberHolder{}) {
+					return errors.New("found the owner's number")
+				}
+			}
+			return nothing(0, err)
+		},
+		"HoldNumber": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.HoldNumber(ctx, orgID, ownersNumber().ID, foreign.ID)
+			return err
+		},
+		"AddNumber": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			n := ownersNumber()
+			n.ID, n.Number, n.AgentID = parley.NewID(), "+15550100098", agent.ID
+			return tx.AddNumber(ctx, orgID, n)
+		},
+		"UpdateNumber": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.UpdateNumber(ctx, orgID, ownersNumber(), parley.PhoneNumber{Label: "Stolen", AgentID: foreign.ID})
+		},
+		"DeleteNumber": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeleteNumber(ctx, orgID, ownersNumber(), Now())
+		},
+		"SetNumberSetup": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			noted, err := tx.SetNumberSetup(ctx, orgID, ownersNumber().ID, 1, "PN", parley.NumberSetup{State: parley.SetupFailed})
+			if noted {
+				return errors.New("changed the owner's number")
+			}
+			return nothing(0, err)
 		},
 		"FindTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			_, err := tx.FindTool(ctx, orgID, ownersTool("").ID)
@@ -257,8 +297,9 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	claim, err8 := st.FindIdempotency(ctx, orgID, UsedKey)
 	org, err9 := st.FindOrganization(ctx, orgID)
 	tool, err10 := st.FindTool(ctx, orgID, ownersTool("").ID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10); err != nil {
+	number, err11 := st.FindNumber(ctx, orgID, ownersNumber().ID)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org, tool}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number}
 }
