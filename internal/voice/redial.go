@@ -140,6 +140,7 @@ func (s *Session) lose(typ, message string, after time.Duration) {
 	}
 	s.rec.Fact(parley.EventModelLost, parley.ModelLostData{Type: typ, Message: message, Attempt: o.attempts})
 	s.cfg.Log.Warn("model session lost", slog.String("type", typ), slog.String("message", message), slog.Int("attempt", o.attempts))
+	o.spent += min(s.waited(now), s.cfg.Patience/2)
 	s.dropModel(typ != "overflow")
 	if o.since.IsZero() {
 		o.since, o.began = now, now
@@ -182,6 +183,18 @@ func (s *Session) dropModel(resume bool) {
 		s.midTurn = midTurn
 		s.appended = 0
 	}
+}
+
+// waited is how long the model has left a response unanswered: the caller's patience does not begin anew with each
+// session that does so.
+func (s *Session) waited(now time.Time) time.Duration {
+	switch {
+	case s.seq.creating != "":
+		return now.Sub(s.seq.creatingAt)
+	case s.seq.active != "":
+		return now.Sub(s.seq.activityAt)
+	}
+	return 0
 }
 
 // retire closes a model's leg beside the call.

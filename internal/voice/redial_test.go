@@ -422,6 +422,20 @@ func TestSessionsThatDieYoung(t *testing.T) {
 	})
 }
 
+// TestModelThatNeverAnswers: it takes every call and is silent. The patience is one, not one for each session.
+func TestModelThatNeverAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &models{}
+		r := redialRig(t, d, rigOptions{})
+		start := time.Now()
+		r.turnEnds("u1")
+		out := r.wait()
+		if took := time.Since(start); out.Reason != parley.EndModelUnavailable || len(d.dials()) != 2 || took > 2*createTimeout+time.Second {
+			t.Errorf("outcome %+v after %v and %d dialings", out, took, len(d.dials()))
+		}
+	})
+}
+
 // TestFillerInsteadOfSilence: the caller waits for an answer and hears the tune, quietly, until the agent speaks; then
 // at once the agent. Nothing of it is on record as said, or told to the model.
 func TestFillerInsteadOfSilence(t *testing.T) {
