@@ -84,7 +84,8 @@ type StreamStartedData struct {
 
 // StreamDetachedData says that the media stream is gone although the call goes on, or may go on.
 type StreamDetachedData struct {
-	Reason string `json:"reason"`
+	Reason     string `json:"reason"`
+	HandedOver bool   `json:"handedOver,omitempty"` // let go at the end of a turn, for another process
 }
 
 // StreamMeasuredData is the quality of a media stream as we can know it. A frame is 20 ms.

@@ -32,6 +32,8 @@ func (a *app) countCalls() {
 	m.Counter("parley_calls_detached_total", "Media streams that vanished without a stop.", func() float64 { return float64(a.host.Stats().Detached) })
 	m.Counter("parley_calls_fenced_total", "Call sessions that another stream or process took over.", func() float64 { return float64(a.host.Stats().Fenced) })
 	m.Counters("parley_calls_ended_total", "Calls that this process ended, by reason.", 1, a.calls.Ended())
+	m.Counters("parley_interruptions_total", "Times that a caller's sound stopped the agent, by what proved it: silence (the agent was not heard yet), gate, words; rejected: the agent went on.", 1, c.Cuts)
+	m.Counters("parley_turns_total", "Callers' turns, by how they ended (answered, backchannel, echo) and by what decided.", 1, c.Turns)
 	m.Counters("parley_call_events_total", "Events of calls, by type: interruption, stream.started and so on.", 1, c.Events)
 	m.Counters("parley_call_errors_total", "Failures on the legs of calls, by where and type.", 1, c.Errors)
 	m.Counters("parley_tool_calls_total", "Tool calls of phone conversations, by tool and outcome.", 1, c.Tools)

@@ -40,6 +40,7 @@ type Stream struct {
 	slab    []byte
 	scratch []byte
 	replay  bool // what Tell gets is from before this stream
+	known   bool // an earlier stream of the call reached the model
 
 	mu      sync.Mutex
 	mood    mood

@@ -28,8 +28,9 @@ type RealtimeOptions struct {
 }
 
 // realtimeEvents is how many decoded events may wait for the session. The session never waits for anything
-// slower than memory, so this only rides out its scheduling.
-const realtimeEvents = 256
+// slower than memory, so this only rides out its scheduling; a full channel makes the reader wait, and TCP the
+// model. An event is 200 bytes and every call has this many.
+const realtimeEvents = 16
 
 // Realtime is the model leg of one call: a WebSocket that speaks OpenAI's Realtime protocol (GA) with
 // audio/pcmu in both directions. Methods that send belong to one goroutine (the session's) and never block;
@@ -44,6 +45,10 @@ type Realtime struct {
 
 	scratch []byte
 	nextID  int
+
+	// Of the reader: the ids of the newest audio, so that each delta does not make its own, and what its audio is cut from.
+	responseID, itemID string
+	slab               []byte
 }
 
 // DialRealtime opens a session. A refusal by the server is a *leg.ModelFailure (for example type
@@ -156,7 +161,10 @@ func (r *Realtime) read() {
 			r.finish(err)
 			return
 		}
-		ev, ok := decodeRealtime(raw)
+		ev, ok := r.fastAudio(raw)
+		if !ok {
+			ev, ok = decodeRealtime(raw)
+		}
 		if !ok {
 			continue
 		}

@@ -87,13 +87,19 @@ type houseOptions struct {
 	voice    func(*parley.VoiceConfig)
 	patience time.Duration // of a call without a model; zero = 4 s
 	capacity *capacity.Capacity
+	tools    []string // ids, of the agent
+	// watch sees every message of the model's connections.
+	watch func(c *model.Conn, dir model.Direction, raw []byte)
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	t.Helper()
 	h := &house{t: t, st: st, logs: &logBuffer{}}
 	client := schema.RealtimeClient(t)
-	opt.model.OnMessage = func(_ *model.Conn, dir model.Direction, raw []byte) {
+	opt.model.OnMessage = func(c *model.Conn, dir model.Direction, raw []byte) {
+		if opt.watch != nil {
+			opt.watch(c, dir, raw)
+		}
 		if dir == model.FromClient {
 			client.Check(t, raw)
 			if msg := string(raw); !strings.Contains(msg, "input_audio_buffer.append") {
@@ -114,6 +120,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	h.agent = storetest.NewAgent(h.org.ID, parley.AgentVoice)
 	h.agent.PhoneNumbers = []string{number}
 	h.agent.Voice.Timeout = 0
+	h.agent.ToolIDs = append(h.agent.ToolIDs, opt.tools...)
 	if opt.voice != nil {
 		opt.voice(h.agent.Voice)
 	}
@@ -144,7 +151,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Capacity: opt.capacity, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)

@@ -65,10 +65,8 @@ func speaks(r *http.Request, protocol string) bool {
 // holdBrowser runs the session of a page's stream from the use of its token to the end of its books. What a page
 // must know it is told over the socket: it cannot see a status of HTTP.
 func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *browser.Stream) {
-	begins := c.StreamSID == ""
-	switch {
-	case begins && (h.draining.Load() || h.opt.Refuse != nil && h.opt.Refuse()):
-		h.opt.Logger.Warn("web call refused: this server takes no new calls now", slog.String("call_id", c.ID))
+	switch begins := c.StreamSID == ""; {
+	case begins && !h.takesWebCall(c):
 		stream.End(parley.EndOverload)
 		return
 	case begins && !h.admit(c.CallSID, c.OrgID, c.AgentID):
@@ -111,6 +109,15 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	}
 	stop()
 	<-followed
+}
+
+// takesWebCall reports whether a new browser call can be taken now, and keeps its slot.
+func (h *Handler) takesWebCall(c parley.Call) bool {
+	if h.draining.Load() || h.opt.Refuse != nil && h.opt.Refuse() {
+		h.opt.Logger.Warn("web call refused: this server takes no new calls now", slog.String("call_id", c.ID))
+		return false
+	}
+	return h.admit(c.CallSID, c.OrgID, c.AgentID)
 }
 
 // awaitEnd gives the last words of the record their time to be shown before the end is.

@@ -125,7 +125,11 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, unknown func(
 		return nil, nil
 	}
 	c, err := h.opt.Calls.BySID(r.Context(), form.Get("CallSid"))
-	if parley.IsNotFound(err) || err == nil && c.FromBrowser() {
+	if err == nil && c.FromBrowser() { // no carrier knows it
+		h.unknown(w, r, form, func() { h.twiml(w, twilio.Hangup{}) })
+		return nil, nil
+	}
+	if parley.IsNotFound(err) {
 		unknown(form)
 		return nil, nil
 	}

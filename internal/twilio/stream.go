@@ -28,9 +28,9 @@ type Start struct {
 	} `json:"mediaFormat"`
 }
 
-// carrierEvents is how many decoded events may wait for the session: 2.5 s of audio. The session never waits
-// for anything slower than memory.
-const carrierEvents = 128
+// carrierEvents is how many decoded events may wait for the session: 640 ms of audio. The session never waits
+// for anything slower than memory; a full channel makes the reader wait.
+const carrierEvents = 32
 
 // MediaStream is the caller's leg: one Media Streams WebSocket with µ-law audio in both directions. Methods
 // that send belong to one goroutine and never block; Close may be called by any.

@@ -33,10 +33,7 @@ func newBudget(cfg Config) budget {
 // minutesCost is the carrier's bill so far.
 func (s *Session) minutesCost(now time.Time) int64 {
 	c := s.cfg.Call
-	if c.FromBrowser() {
-		return 0
-	}
-	return s.cfg.Bill.Running(s.cfg.Direction, c.To, now.Sub(s.answeredAt()), c.Simulated).Cost
+	return s.cfg.Bill.Running(s.cfg.Direction, c.To, now.Sub(s.answeredAt()), c.Simulated || c.FromBrowser()).Cost
 }
 
 // answeredAt is when the carrier began to charge.

@@ -105,5 +105,6 @@ func (s *Session) stopFiller(now time.Time) {
 	if unheard > 0 {
 		s.carrierSent(s.carrier.SendClear())
 	}
+	s.barge.gate.echo.cleared(now)
 	s.rec.Fact(parley.EventFillerPlayed, parley.FillerPlayedData{HeardMs: heard / bytesPerMs})
 }

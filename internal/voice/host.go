@@ -138,7 +138,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
 	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
-		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
+		Tools:          reachable(h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs), a.Call),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {
 			endpoint, err := h.opt.Endpoint(ctx, a.Call.OrgID) // again: a key may be replaced during a long call
@@ -153,7 +153,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 		},
 		RunTool: h.opt.Tools.Run, Patience: h.opt.Patience,
 		Bill: h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver,
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,
 	})
 }

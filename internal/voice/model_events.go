@@ -42,15 +42,11 @@ func (s *Session) onReady(now time.Time) {
 	for _, m := range s.cfg.History {
 		s.memory.add("", "", m)
 	}
-	if s.retellAll() < 0 {
-		return
-	}
-	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
-		s.seq.want(leg.Ask{}) // the stream was lost before the answer
-	}
+	s.comeBack()
 	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
 		s.say("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
 	}
+	s.retellAll()
 }
 
 func (s *Session) onModel(ev leg.ModelEvent, ok bool) {

@@ -9,7 +9,7 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && !s.carrierGone && !s.barge.paused && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
+	for s.outcome == nil && !s.carrierGone && s.barge.paused == nil && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
@@ -33,7 +33,7 @@ func (s *Session) pump(now time.Time) {
 // frameWaits reports whether pump has something to send later.
 func (s *Session) frameWaits() bool {
 	p, _ := s.ledger.next()
-	return p != nil && !s.carrierGone && !s.barge.paused
+	return p != nil && !s.carrierGone && s.barge.paused == nil
 }
 
 func (s *Session) sendMark(now time.Time) {

@@ -162,7 +162,7 @@ func (s *Session) lose(typ, message string, after time.Duration) {
 // what was being answered is asked for again, or continued.
 func (s *Session) dropModel(resume bool) {
 	ask, wanted := s.unanswered()
-	s.barge.lost(s, time.Now())
+	s.upstreamLost(time.Now())
 	s.retire(s.model)
 	s.model, s.modelEvents = absent{}, nil
 	s.ready, s.configureID, s.cancelCreated = false, "", false

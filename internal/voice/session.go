@@ -73,6 +73,7 @@ type Config struct {
 	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
+	Lost           bool            // the caller noticed that an earlier stream was lost
 	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
 	Log            *slog.Logger
 }
@@ -191,7 +192,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		dialed: make(chan dialResult, 1), swapDialed: make(chan dialResult, 1),
 		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
-		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
+		barge:  barge{gate: newGate(cfg.Agent.Voice)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
