@@ -17,6 +17,7 @@ import (
 
 	"parley/internal/leg"
 	"parley/internal/sim/schema"
+	"parley/internal/ws"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

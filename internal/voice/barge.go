@@ -187,7 +187,7 @@ func (s *Session) pause(u *utterance, now time.Time) {
 	anythingSent := s.ledger.sent > 0
 	b.unheard = s.ledger.rewind(now)
 	if anythingSent {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	b.gate.echo.cleared(now)
 	s.reportHeard(now)

@@ -9,6 +9,7 @@ import (
 	"parley"
 	"parley/internal/bill"
 	"parley/internal/leg"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -59,6 +60,8 @@ type Config struct {
 	Agent   parley.Agent // a voice agent
 	Tools   []parley.Tool
 	History []leg.HistoryItem // of an earlier stream of the same call; the greeting is then not repeated
+
+	Recording *record.Writer // of this stream; nil = none
 
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
