@@ -46,6 +46,11 @@ const (
 	EventUsage               = "usage"                 // fact, UsageData
 	EventTurnLatency         = "turn.latency"          // fact, TurnLatencyData
 	EventDTMF                = "dtmf.received"         // fact, DTMFData
+	EventTransferRequested   = "transfer.requested"    // intent, TransferRequestedData: the caller is given to somebody else
+	EventTransferEnded       = "transfer.ended"        // fact, TransferEndedData
+	EventKeysSent            = "keys.sent"             // intent, KeysSentData: the agent presses keys
+	EventRecordingStarted    = "recording.started"     // fact, RecordingData: of this stream
+	EventRecordingStopped    = "recording.stopped"     // fact, RecordingData
 	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
 	EventError               = "error"                 // fact, ErrorData
@@ -207,6 +212,32 @@ type TurnLatencyData struct {
 // DTMFData is one key pressed by the caller.
 type DTMFData struct {
 	Digit string `json:"digit"`
+}
+
+// TransferRequestedData says whom the caller is connected to.
+type TransferRequestedData struct {
+	Target  string       `json:"target"`
+	Number  string       `json:"number"`
+	Mode    TransferMode `json:"mode"`
+	Summary string       `json:"summary,omitempty"`
+}
+
+// TransferEndedData says how a transfer ended.
+type TransferEndedData struct {
+	Target    string `json:"target"`
+	Connected bool   `json:"connected"`        // the target took the call
+	Reason    string `json:"reason,omitempty"` // why it did not: Errand.Failure
+}
+
+// KeysSentData are keys that the agent pressed.
+type KeysSentData struct {
+	Digits string `json:"digits"`
+}
+
+// RecordingData is one part of a recording: each media stream has its own.
+type RecordingData struct {
+	Ms     int64 `json:"ms,omitempty"`     // its length, when it has stopped
+	LostMs int64 `json:"lostMs,omitempty"` // of that, silence because the disk was too slow
 }
 
 // RunData marks the beginning or end of a chat turn.

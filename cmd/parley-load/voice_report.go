@@ -44,6 +44,7 @@ type voiceRow struct {
 	Clock    voiceSpread `json:"phonesLate"`
 	Echo     voiceSpread `json:"modelLate"`
 	RigShare float64     `json:"loadCPUShare"` // of its processor
+	Skipped  int         `json:"loadSkippedFrames"`
 	CPURatio float64     `json:"cpuOfRelay,omitempty"`
 	Extra    float64     `json:"memoryOverRelayKB,omitempty"`
 	Faults   []string    `json:"faults"`
@@ -88,7 +89,7 @@ func (r *voiceReport) finish() {
 	for _, w := range r.Rows {
 		w.sum()
 		r.OK = r.OK && len(w.Faults) == 0
-		if w.Clock.P99 > 5 || w.Echo.P99 > 5 || w.RigShare > 0.9 {
+		if w.Clock.P99 > 5 || w.Echo.P99 > 5 || w.RigShare > 0.9 || w.Skipped > 0 {
 			r.Notes = append(r.Notes, fmt.Sprintf("%d calls, %s: the load generator itself was late (p99 %.1f ms, model %.1f ms) and used %.0f %% of its processor; the times also show that.",
 				w.Calls, w.Subject, w.Clock.P99, w.Echo.P99, 100*w.RigShare))
 		}
@@ -114,6 +115,7 @@ func (w *voiceRow) sum() {
 		up, down, trip = append(up, m.up...), append(down, m.down...), append(trip, m.trip...)
 		clears, late, echo = append(clears, m.clears...), append(late, m.late...), append(echo, m.echoLate...)
 		w.Frames, w.Lost, w.Late, w.Missed = w.Frames+m.sent, w.Lost+m.lost, w.Late+m.tooLate, w.Missed+m.missed
+		w.Skipped += m.skipped
 		cpu, memory = append(cpu, perMinute(m)), append(memory, float64(m.memory)/1000)
 		share, rig = append(share, m.cpu.Seconds()/m.took.Seconds()), append(rig, m.rigCPU.Seconds()/m.took.Seconds())
 		w.Faults = append(w.Faults, m.faults...)
@@ -156,6 +158,7 @@ var voiceLines = []voiceLine{
 	{"  clears, without one", func(w *voiceRow) string { return fmt.Sprintf("%d, %d", w.Clear.Count, w.Missed) }},
 	{"load: phones late, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Clock })},
 	{"load: model late, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Echo })},
+	{"load: frames skipped", func(w *voiceRow) string { return fmt.Sprint(w.Skipped) }},
 	{"load: of its processor", func(w *voiceRow) string { return fmt.Sprintf("%.0f %%", 100*w.RigShare) }},
 }
 

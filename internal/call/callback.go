@@ -31,6 +31,9 @@ func Final(status string) bool { return finalStatus[status] != "" }
 // the call itself, as by its stream's stop, which usually came first: here at once, in another process by the store.
 func (s *Service) Status(ctx context.Context, c parley.Call, status string) error {
 	reason, final := finalStatus[status]
+	if c.State == parley.CallTransferring {
+		reason = transferEnd(c)
+	}
 	if !final || c.State == parley.CallEnded || s.held.end(c.ID) {
 		return nil
 	}

@@ -72,6 +72,7 @@ func (s *Service) reconcile(ctx context.Context, now time.Time) {
 	s.rebook(ctx)
 	s.expire(ctx, parley.CallRinging, now.Add(-ringingLife))
 	s.expire(ctx, parley.CallDetached, now.Add(-detachedLife))
+	s.expire(ctx, parley.CallTransferring, now.Add(-transferLife))
 }
 
 // expire looks after the calls that nobody attached to for their minute.
@@ -112,7 +113,7 @@ func (s *Service) settle(ctx context.Context, c parley.Call) error {
 	if err != nil {
 		return err
 	}
-	if client == nil || c.Intent != parley.IntentNone {
+	if client == nil || c.Intent.Ends() || c.State == parley.CallTransferring {
 		return s.close(ctx, c, cmp.Or(c.EndReason, lost(c)))
 	}
 	if c.Rescues >= maxRescues {
@@ -134,6 +135,9 @@ func (s *Service) settle(ctx context.Context, c parley.Call) error {
 func lost(c parley.Call) string {
 	if c.State == parley.CallRinging {
 		return parley.EndNotAnswered
+	}
+	if c.State == parley.CallTransferring {
+		return transferEnd(c)
 	}
 	return parley.EndCarrierLost
 }
@@ -159,7 +163,7 @@ func (s *Service) rescue(ctx context.Context, c parley.Call) error {
 		return nil
 	}
 	now, err := s.st.FindCall(ctx, c.OrgID, c.ID)
-	if err != nil || now.State != c.State || now.StreamSID != c.StreamSID || now.Intent != parley.IntentNone || now.TokenUntil.After(c.TokenUntil) {
+	if err != nil || now.State != c.State || now.StreamSID != c.StreamSID || now.Intent.Ends() || now.TokenUntil.After(c.TokenUntil) {
 		return err
 	}
 	s.opt.Logger.Warn("bringing a call back", slog.String("call_id", c.ID))
@@ -211,6 +215,9 @@ func (s *Service) close(ctx context.Context, c parley.Call, reason string) error
 		return nil
 	}
 	defer f.writer.Close()
+	if f.call.State == parley.CallTransferring {
+		f.writer.Fact(parley.EventTransferEnded, parley.TransferEndedData{Target: f.call.Errand.Target, Connected: reason == parley.EndTransferred})
+	}
 	if err := s.finish(ctx, f.writer, f.call, reason, nil); err != nil && !errors.Is(err, store.ErrFenced) {
 		return err
 	}

@@ -26,8 +26,10 @@ const (
 type Next struct {
 	Intent         parley.CallIntent // IntentNone: attach a new stream with Ticket
 	Ticket         Ticket
-	FallbackNumber string // dialed after a notice, "" = hang up
-	Language       string // of the agent, "" = unknown
+	FallbackNumber string        // dialed after a notice, "" = hang up
+	Language       string        // of the agent, "" = unknown
+	Errand         parley.Errand // of IntentTransfer and IntentKeys; the latter has a Ticket too
+	WhisperToken   string        // of a transfer with a summary
 }
 
 // Resume decides what the carrier does next with a call whose stream was closed: what was committed before the
@@ -39,6 +41,10 @@ func (s *Service) Resume(ctx context.Context, c parley.Call) (Next, error) {
 	gone := parley.IsNotFound(err)
 	if err != nil && !gone {
 		return Next{}, fmt.Errorf("find the call's agent: %w", err)
+	}
+	if next, done, err := s.errand(ctx, c); done || err != nil {
+		next.FallbackNumber, next.Language = spoken(agent)
+		return next, err
 	}
 	for range reopenAttempts {
 		next, ended, err := s.next(ctx, c, gone)
@@ -81,7 +87,7 @@ func (s *Service) next(ctx context.Context, c parley.Call, agentGone bool) (next
 			return err
 		}
 		switch repeated := tally(&c, now); {
-		case c.Intent != parley.IntentNone:
+		case c.Intent.Ends():
 			next.Intent = c.Intent
 			return nil
 		case agentGone || !repeated && capped(c):

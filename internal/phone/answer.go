@@ -24,13 +24,13 @@ func (h *Handler) twiml(w http.ResponseWriter, verbs ...twilio.Verb) {
 // company while a server comes up, and ask it what follows. A call that we end on purpose must not go through them: the
 // carrier is asked to hang up. Where it cannot be asked, as with a simulated phone that is not behind a REST API, they
 // only ask.
-func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, language string) {
-	verbs := []twilio.Verb{
-		twilio.Connect{Stream: twilio.Stream{
-			URL:        h.streamURL + "/twilio/stream/" + t.Token,
-			Parameters: []twilio.Parameter{{Name: "conversationId", Value: t.ConversationID}},
-		}},
-	}
+//
+// The verbs in before come first.
+func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, language string, before ...twilio.Verb) {
+	verbs := append(before, twilio.Connect{Stream: twilio.Stream{
+		URL:        h.streamURL + "/twilio/stream/" + t.Token,
+		Parameters: []twilio.Parameter{{Name: "conversationId", Value: t.ConversationID}},
+	}})
 	if t.Asked {
 		verbs = append(verbs, say(textMoment, language), twilio.Pause{Seconds: restartPause})
 	}
@@ -40,7 +40,7 @@ func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, language string)
 // notice answers with words and what follows them.
 func (h *Handler) notice(w http.ResponseWriter, t text, language, fallbackNumber string) {
 	if parley.IsE164(fallbackNumber) {
-		h.twiml(w, say(t, language), twilio.Dial{Number: fallbackNumber})
+		h.twiml(w, say(t, language), twilio.Dial{Number: twilio.DialNumber{Number: fallbackNumber}})
 		return
 	}
 	h.twiml(w, say(t, language), twilio.Hangup{})

@@ -17,9 +17,11 @@ import (
 	"parley"
 	"parley/internal/audio"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/event"
 	"parley/internal/log"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/sim/model"
 	"parley/internal/sim/phone"
@@ -79,10 +81,13 @@ func (l *logBuffer) String() string {
 }
 
 type houseOptions struct {
-	model    model.Options
-	modelKey string // instead of the simulator's
-	modelURL string // instead of the simulator's
-	voice    func(*parley.VoiceConfig)
+	model      model.Options
+	modelKey   string // instead of the simulator's
+	modelURL   string // instead of the simulator's
+	voice      func(*parley.VoiceConfig)
+	capacity   *capacity.Capacity
+	recordings *record.Folder
+	billed     bool // the model is taken for a real one, which costs
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
@@ -134,12 +139,12 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		base = opt.modelURL
 	}
 	h.host = voice.NewHost(voice.HostOptions{
-		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger,
+		Calls: h.calls, Tools: tool.New(tool.Options{}), Recordings: opt.recordings, Logger: logger, Capacity: opt.capacity,
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
-			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
+			return openai.Endpoint{BaseURL: base, Key: key, Simulated: !opt.billed}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)

@@ -63,6 +63,9 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /twilio/voice", h.voice)
 	mux.HandleFunc("POST /twilio/resume", h.resume)
 	mux.HandleFunc("POST /twilio/status", h.status)
+	mux.HandleFunc("POST /twilio/dialed", h.dialed)
+	mux.HandleFunc("POST /twilio/whisper", h.whisper)
+	mux.HandleFunc("POST /twilio/leg", h.leg)
 	mux.HandleFunc("GET /twilio/stream/{token}", h.stream)
 	mux.HandleFunc("GET /web-call/{token}", h.webCall)
 }

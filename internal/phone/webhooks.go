@@ -58,7 +58,7 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
-	case !h.admit(form.Get("CallSid"), agent):
+	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID) && !h.goesOn(r.Context(), route.OrgID, form):
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
 	default:
 		h.answer(w, r, form, call.Incoming{
@@ -80,7 +80,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, form url.Values
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent))
 	default:
-		h.connect(w, ticket, languageOf(&in.Agent))
+		h.connect(w, ticket, languageOf(&in.Agent), recordingNotice(in.Agent)...)
 	}
 }
 
@@ -94,6 +94,15 @@ func (h *Handler) known(w http.ResponseWriter, r *http.Request, form url.Values,
 	}
 	h.opt.Logger.Warn("webhook repeated for an answered call", slog.String("call_sid", in.CallSID))
 	h.twiml(w, twilio.Hangup{})
+}
+
+// recordingNotice is what a caller hears before a recording begins, where the agent wants one. The carrier says it, so
+// that it is heard to its end before any sound is kept.
+func recordingNotice(agent parley.Agent) []twilio.Verb {
+	if v := agent.Voice; v != nil && v.Recording && v.RecordingNotice != "" {
+		return []twilio.Verb{twilio.Say{Language: localeOf(languageOf(&agent)), Text: v.RecordingNotice}}
+	}
+	return nil
 }
 
 func languageOf(agent *parley.Agent) string {
@@ -172,7 +181,7 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 
 // goOn answers a call that lives and has no stream.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
-	if hops := hopsOf(r); h.draining.Load() && c.Intent == parley.IntentNone && hops < maxHops && h.opt.Calls.Others() {
+	if hops := hopsOf(r); h.draining.Load() && (c.Intent == parley.IntentNone || c.Intent == parley.IntentKeys) && hops < maxHops && h.opt.Calls.Others() {
 		h.elsewhere(w, hops)
 		return
 	}
@@ -181,16 +190,32 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 	case err != nil:
 		h.opt.Logger.Error("call not resumed", slog.String("call_id", c.ID), slog.Any("error", err))
 		h.notice(w, textUnavailable, "", "")
+	default:
+		h.follow(w, &c, next)
+		if next.Ticket != (call.Ticket{}) {
+			h.opt.Capacity.Expect(c.CallSID, c.OrgID)
+			return
+		}
+	}
+	h.farewells.said(c.ID)
+}
+
+// follow tells the carrier what is next.
+func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) {
+	switch {
 	case next.Intent == parley.IntentHangup:
 		h.twiml(w, twilio.Hangup{})
+	case next.Intent == parley.IntentTransfer:
+		h.transfer(w, c, next)
 	case next.Intent == parley.IntentNotice || h.streams.isShut():
 		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
+	case next.Intent == parley.IntentKeys:
+		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
+		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})
 	default:
 		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language)
-		return
 	}
-	h.farewells.said(c.ID)
 }
 
 // isOver reports whether a callback says that its call has ended.

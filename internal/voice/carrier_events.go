@@ -21,6 +21,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.cfg.Recording.Caller(ev.Payload)
 		s.countIn()
 		s.onCallerAudio(ev.Payload)
 		s.hearCaller(ev.Payload, now)

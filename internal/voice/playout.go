@@ -9,7 +9,7 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && !s.carrierGone && !s.barge.paused && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
+	for s.outcome == nil && !s.carrierGone && s.barge.paused == nil && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
@@ -21,6 +21,7 @@ func (s *Session) pump(now time.Time) {
 		s.carrierSent(s.carrier.SendMedia(frame))
 		s.pace.out++
 		s.ledger.sentFrame(p, len(frame), now)
+		s.cfg.Recording.Agent(frame, s.ledger.heardIn(len(frame), now))
 		if s.ledger.wantsMark() {
 			s.sendMark(now)
 		}
@@ -33,11 +34,17 @@ func (s *Session) pump(now time.Time) {
 // frameWaits reports whether pump has something to send later.
 func (s *Session) frameWaits() bool {
 	p, _ := s.ledger.next()
-	return p != nil && !s.carrierGone && !s.barge.paused
+	return p != nil && !s.carrierGone && s.barge.paused == nil
 }
 
 func (s *Session) sendMark(now time.Time) {
 	s.carrierSent(s.carrier.SendMark(s.ledger.mark(now)))
+}
+
+// clear makes the carrier drop what it has not played. The ledger's generation has ended.
+func (s *Session) clear() {
+	s.carrierSent(s.carrier.SendClear())
+	s.cfg.Recording.Cut(s.ledger.rtt)
 }
 
 // reportHeard records the items that have been played to their end.

@@ -9,6 +9,7 @@ import (
 	"parley"
 	"parley/internal/bill"
 	"parley/internal/leg"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -60,6 +61,8 @@ type Config struct {
 	Tools   []parley.Tool
 	History []leg.HistoryItem // of an earlier stream of the same call; the greeting is then not repeated
 
+	Recording *record.Writer // of this stream; nil = none
+
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
@@ -78,6 +81,7 @@ type Config struct {
 type Outcome struct {
 	Reason   string            // one of parley.End*
 	Intent   parley.CallIntent // what the carrier's next request is answered with
+	Errand   parley.Errand     // of an intent to come back
 	Detached bool              // the stream vanished without a stop: the call may still live
 	Fenced   bool              // another stream or process owns the call now: touch nothing
 	// Keep is how long the session waits for another stream of its call; zero = it is over. See Rejoin.
@@ -172,7 +176,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		dialed: make(chan dialResult, 1),
 		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
-		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
+		barge:  barge{gate: newGate(cfg.Agent.Voice)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
