@@ -258,15 +258,15 @@ func (c *caller) heardOn(n int) time.Time {
 	return c.streams[n-1]
 }
 
-// record is what is on record about a call.
-type record struct {
+// callRecord is what is on record about a call.
+type callRecord struct {
 	Status    string
 	EndReason string
 	Messages  []parley.Message
 	Events    []parley.Event
 }
 
-func (w *carrierWorld) record(c *caller) (r record) {
+func (w *carrierWorld) record(c *caller) (r callRecord) {
 	w.t.Helper()
 	id := c.Parameter("conversationId")
 	w.api(http.MethodGet, "/api/v1/conversations/"+id, nil, &r)
@@ -275,7 +275,7 @@ func (w *carrierWorld) record(c *caller) (r record) {
 }
 
 // orders are the subjects that the agent spoke about, in order.
-func (r record) orders() (orders []string) {
+func (r callRecord) orders() (orders []string) {
 	for _, m := range r.Messages {
 		if found := subject.FindString(m.Text); m.Role == "assistant" && found != "" {
 			orders = append(orders, strings.ToLower(found))
@@ -284,7 +284,7 @@ func (r record) orders() (orders []string) {
 	return orders
 }
 
-func (r record) count(typ string) (n int) {
+func (r callRecord) count(typ string) (n int) {
 	for _, e := range r.Events {
 		if e.Type == typ {
 			n++

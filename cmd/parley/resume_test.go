@@ -56,7 +56,7 @@ func TestKilledServerGoesOnWithItsCalls(t *testing.T) {
 
 	seen := map[string]bool{}
 	for _, c := range all {
-		var r record
+		var r callRecord
 		until(t, "the words are on record", func() bool { r = w.record(c); return len(r.orders()) == 2 })
 		orders := r.orders()
 		if orders[0] != orders[1] || seen[orders[0]] {
@@ -115,7 +115,7 @@ func TestStoppedServerLosesItsCall(t *testing.T) {
 
 	signal(syscall.SIGCONT)
 	until(t, "the old session ends", func() bool { return first.metric("parley_calls_live") == 0 && second.metric("parley_calls_live") == 1 })
-	var r record
+	var r callRecord
 	until(t, "the call goes on", func() bool { r = w.record(c); return len(r.orders()) == 2 && r.count(parley.EventPlayoutPosition) > 6 })
 	if orders := r.orders(); orders[0] != orders[1] {
 		t.Errorf("first about %s, then about %s", orders[0], orders[1])
@@ -139,7 +139,7 @@ func TestStoppedServerLosesItsCall(t *testing.T) {
 }
 
 // checkNewOwner looks for events that the old owner wrote after the new one had attached.
-func (w *carrierWorld) checkNewOwner(r record) {
+func (w *carrierWorld) checkNewOwner(r callRecord) {
 	w.t.Helper()
 	items := map[string]bool{}
 	streams := 0
