@@ -88,6 +88,7 @@ type houseOptions struct {
 	voice      func(*parley.VoiceConfig)
 	capacity   *capacity.Capacity
 	recordings *record.Folder
+	twilioAPI  string        // origin of the carrier's REST API; "" = there is none
 	billed     bool          // the model is taken for a real one, which costs
 	patience   time.Duration // of a call without a model; zero = 4 s
 	tools      []string      // ids, of the agent
@@ -137,7 +138,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	logger := slog.New(slog.NewTextHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	lg := log.New(st, event.NewBus(), log.Options{Logger: logger})
 	h.calls = call.New(st, lg, h.ring, call.Options{
-		PublicURL: h.url, Owner: "test", DefaultOrg: h.org.ID, Simulated: true, Logger: logger,
+		PublicURL: h.url, Owner: "test", TwilioAPIURL: opt.twilioAPI, DefaultOrg: h.org.ID, Simulated: true, Logger: logger,
 		Defaults: parley.Credentials{TwilioAccountSID: defaultSID, TwilioAuthToken: defaultToken},
 	})
 	key, base := h.model.Key(), h.model.BaseURL()
