@@ -72,6 +72,7 @@ type VoiceConfig struct {
 	Language              *string          `json:"language"`              // hint for transcription
 	Transcription         bool             `json:"transcription"`
 	Recording             bool             `json:"recording"`
+	RecordingNotice       string           `json:"recordingNotice"` // said by the carrier before a call that is recorded begins; "" = nothing
 	NoiseReduction        string           `json:"noiseReduction"`  // off, near_field, far_field
 	TurnDetection         string           `json:"turnDetection"`   // server_vad, semantic_vad
 	FallbackNumber        *string          `json:"fallbackNumber"`  // E.164, dialed when no agent can answer

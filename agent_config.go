@@ -37,6 +37,7 @@ func (c *VoiceConfig) take(in *Input) {
 	set(in, "greeting", &c.Greeting, d.Greeting, func(dst *string) { in.Text("greeting", dst, 0, maxGreeting) })
 	set(in, "language", &c.Language, d.Language, func(dst **string) { *dst = in.language(*dst) })
 	set(in, "transcription", &c.Transcription, d.Transcription, func(dst *bool) { in.Bool("transcription", dst) })
+	set(in, "recordingNotice", &c.RecordingNotice, d.RecordingNotice, func(dst *string) { in.Text("recordingNotice", dst, 0, maxGreeting) })
 	set(in, "recording", &c.Recording, d.Recording, func(dst *bool) { in.Bool("recording", dst) })
 	set(in, "noiseReduction", &c.NoiseReduction, d.NoiseReduction, func(dst *string) { in.Enum("noiseReduction", dst, "off", "near_field", "far_field") })
 	set(in, "turnDetection", &c.TurnDetection, d.TurnDetection, func(dst *string) { in.Enum("turnDetection", dst, "server_vad", "semantic_vad") })

@@ -11,9 +11,6 @@ import (
 //	   │         ↑└─ transferring ───↑ │
 //	   └─────────────────────────────↑ └→ detached (the carrier says that the call goes on)
 //
-// A detached call that was left for a transfer becomes transferring, and from there ended, or detached again when the
-// target does not take it.
-//
 // A stream that attaches makes a call live, wherever it was but ended. A live call whose stream or process is lost
 // becomes detached. A call that we decided to end (an intent) is never reopened.
 type CallState string

@@ -54,6 +54,8 @@ const (
 	EventTransferRequested   = "transfer.requested"    // intent, TransferRequestedData: the caller is given to somebody else
 	EventTransferEnded       = "transfer.ended"        // fact, TransferEndedData
 	EventKeysSent            = "keys.sent"             // intent, KeysSentData: the agent presses keys
+	EventRecordingStarted    = "recording.started"     // fact, RecordingData: of this stream
+	EventRecordingStopped    = "recording.stopped"     // fact, RecordingData
 	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
 	EventError               = "error"                 // fact, ErrorData
@@ -269,6 +271,12 @@ type TransferEndedData struct {
 // KeysSentData are keys that the agent pressed.
 type KeysSentData struct {
 	Digits string `json:"digits"`
+}
+
+// RecordingData is one part of a recording: each media stream has its own.
+type RecordingData struct {
+	Ms     int64 `json:"ms,omitempty"`     // its length, when it has stopped
+	LostMs int64 `json:"lostMs,omitempty"` // of that, silence because the disk was too slow
 }
 
 // RunData marks the beginning or end of a chat turn.

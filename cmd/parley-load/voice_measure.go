@@ -164,7 +164,7 @@ func (v voiceBench) profile(ctx context.Context, s *server, name string) (wait f
 	done := make(chan error, 1)
 	go func() {
 		err := save(fmt.Sprintf("profile?seconds=%d", int(v.Duration.Seconds())), ".cpu")
-		done <- errors.Join(err, save("heap?gc=1", ".heap"), save("goroutine?debug=1", ".goroutines"))
+		done <- errors.Join(err, save("heap?gc=1", ".heap"), save("goroutine?debug=1", ".goroutines"), save("heap?debug=1", ".memory"))
 	}()
 	return func() error { return <-done }
 }

@@ -57,7 +57,8 @@ type VoiceConfig struct {
 	Greeting              string                  `json:"greeting" maxLength:"2000" default:"" doc:"Spoken first; empty = the caller speaks first." example:"Hello, how can I help you?"`
 	Language              *string                 `json:"language" maxLength:"35" pattern:"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$" doc:"Hint for transcription, such as en or pt-BR."`
 	Transcription         bool                    `json:"transcription" default:"true" doc:"Keep what the caller says as text."`
-	Recording             bool                    `json:"recording" default:"false" doc:"Keep the sound of the call."`
+	Recording             bool                    `json:"recording" default:"false" doc:"Keep the sound of the call: GET /api/v1/conversations/{conversationId}/recording."`
+	RecordingNotice       string                  `json:"recordingNotice" default:"" maxLength:"2000" doc:"Said to the caller, in the carrier's voice, before a recorded call begins; empty says nothing. Many countries require one."`
 	NoiseReduction        string                  `json:"noiseReduction" enum:"off,near_field,far_field" default:"off" doc:"For a handset at the ear (near) or a speaker phone (far)."`
 	TurnDetection         string                  `json:"turnDetection" enum:"server_vad,semantic_vad" default:"server_vad" doc:"How the end of the caller's turn is found: by silence, or by meaning."`
 	FallbackNumber        *string                 `json:"fallbackNumber" pattern:"^\\+[1-9][0-9]{1,14}$" doc:"E.164; dialed when no agent can answer."`

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -32,8 +33,11 @@ func documented(t testing.TB, a *api.API) func(t testing.TB, method, path string
 		t.Fatal(err)
 	}
 	paths := member(doc, "paths").(map[string]any)
+	var one sync.Mutex // the compiler is not for several goroutines
 	return func(t testing.TB, method, path string, status int, media string, body []byte) {
 		t.Helper()
+		one.Lock()
+		defer one.Unlock()
 		template, op := operationOf(paths, method, path)
 		if op == nil || status == http.StatusMethodNotAllowed { // no operation's own answer
 			return

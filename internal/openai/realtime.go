@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley/internal/leg"
 	"parley/internal/ws"
 )
@@ -23,8 +21,6 @@ type RealtimeOptions struct {
 	BaseURL string // such as https://api.openai.com/v1; the scheme becomes ws or wss
 	Key     string // sent as a bearer token, never logged
 	Model   string
-	// HTTPClient performs the upgrade; nil uses one without a proxy surprise or cookie jar.
-	HTTPClient *http.Client
 }
 
 // realtimeEvents is how many decoded events may wait for the session. The session never waits for anything
@@ -59,14 +55,7 @@ func DialRealtime(ctx context.Context, opt RealtimeOptions) (*Realtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := opt.HTTPClient
-	if client == nil {
-		client = dialClient
-	}
-	c, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
-		HTTPClient: client,
-		HTTPHeader: http.Header{"Authorization": {"Bearer " + opt.Key}},
-	})
+	c, resp, err := ws.Dial(ctx, dialClient, address, http.Header{"Authorization": {"Bearer " + opt.Key}})
 	if err != nil {
 		return nil, refusal(resp, err, opt.Key)
 	}
@@ -81,12 +70,12 @@ func DialRealtime(ctx context.Context, opt RealtimeOptions) (*Realtime, error) {
 }
 
 // dialClient has no keep-alive pool: every session is its own connection.
-var dialClient = &http.Client{Transport: &http.Transport{
+var dialClient = ws.Client(&http.Transport{
 	Proxy:                 http.ProxyFromEnvironment, // the operator's own provider address, unlike tools'
 	DisableKeepAlives:     true,
 	TLSHandshakeTimeout:   10 * time.Second,
 	ResponseHeaderTimeout: 10 * time.Second,
-}}
+})
 
 func realtimeURL(base, model string) (string, error) {
 	u, err := url.Parse(strings.TrimSuffix(base, "/") + "/realtime")

@@ -22,6 +22,7 @@ import (
 	"parley/internal/event"
 	"parley/internal/log"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/sim/model"
 	"parley/internal/sim/phone"
@@ -81,13 +82,14 @@ func (l *logBuffer) String() string {
 }
 
 type houseOptions struct {
-	model    model.Options
-	modelKey string // instead of the simulator's
-	modelURL string // instead of the simulator's
-	voice    func(*parley.VoiceConfig)
-	patience time.Duration // of a call without a model; zero = 4 s
-	capacity *capacity.Capacity
-	tools    []string // ids, of the agent
+	model      model.Options
+	modelKey   string // instead of the simulator's
+	modelURL   string // instead of the simulator's
+	voice      func(*parley.VoiceConfig)
+	patience   time.Duration // of a call without a model; zero = 4 s
+	capacity   *capacity.Capacity
+	recordings *record.Folder
+	tools      []string // ids, of the agent
 	// watch sees every message of the model's connections.
 	watch func(c *model.Conn, dir model.Direction, raw []byte)
 }
@@ -145,7 +147,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		base = opt.modelURL
 	}
 	h.host = voice.NewHost(voice.HostOptions{
-		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger, Capacity: opt.capacity,
+		Calls: h.calls, Tools: tool.New(tool.Options{}), Recordings: opt.recordings, Logger: logger, Capacity: opt.capacity,
 		Patience: cmp.Or(opt.patience, 4*time.Second),
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil

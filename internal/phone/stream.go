@@ -12,6 +12,7 @@ import (
 	"parley"
 	"parley/internal/call"
 	"parley/internal/twilio"
+	"parley/internal/ws"
 )
 
 const (
@@ -50,7 +51,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
 	if err != nil {
 		return // Accept has answered
 	}

@@ -14,6 +14,7 @@ import (
 	"parley"
 	"parley/internal/browser"
 	"parley/internal/call"
+	"parley/internal/ws"
 )
 
 // lastWords is how long a browser's stream waits for the end of its call to show up on record.
@@ -42,7 +43,7 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
+	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
 	if err != nil {
 		return // Accept has answered
 	}

@@ -127,6 +127,14 @@ func (b *builder) apply(e parley.Event) {
 		b.model = b.open(e.Seq, "model session", b.parent(), e.At.Add(-ms(d.Ms)))
 		b.spans[b.model].Attributes["gen_ai.request.model"] = d.Model
 		b.spans[b.model].Attributes["parley.connect_ms"] = d.Ms
+	case "model.lost":
+		if b.model > 0 {
+			b.spans[b.model].Failed = read[parley.ErrorData](e).Type
+		}
+		b.close(&b.model, e.At)
+	case "model.redialed", "model.swapped": // another session of the model takes over
+		b.close(&b.model, e.At)
+		b.model = b.open(e.Seq, "model session", b.parent(), e.At)
 	case parley.EventTurnLatency:
 		b.turn(e)
 	case parley.EventToolStarted, parley.EventToolCompleted:
@@ -148,7 +156,7 @@ func (b *builder) apply(e parley.Event) {
 		if i, ok := b.turns[d.ResponseID]; ok {
 			b.spans[i].Attributes["parley.interrupted"] = true
 		}
-	case parley.EventCostReached, parley.EventEndRequested, parley.EventReopened:
+	case parley.EventInterruptionRejected, parley.EventCostReached, parley.EventEndRequested, parley.EventReopened:
 		b.note(e.At, e.Type, nil)
 	}
 }

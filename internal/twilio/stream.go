@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley/internal/leg"
 	"parley/internal/ws"
 )
@@ -52,7 +50,7 @@ type MediaStream struct {
 
 // AcceptStream takes over an upgraded socket, reads Twilio's `connected` and `start` within the deadline and
 // starts delivering events. On error the socket is closed.
-func AcceptStream(c *websocket.Conn, deadline time.Duration) (*MediaStream, error) {
+func AcceptStream(c ws.Socket, deadline time.Duration) (*MediaStream, error) {
 	s := &MediaStream{
 		conn:   ws.New(c, ws.Options{ReadLimit: 256 << 10, QueueBytes: 1 << 20, WriteTimeout: 5 * time.Second}),
 		events: make(chan leg.CarrierEvent, carrierEvents),

@@ -21,6 +21,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.cfg.Recording.Caller(ev.Payload)
 		s.countIn()
 		s.onCallerAudio(ev.Payload)
 		s.hearCaller(ev.Payload, now)
@@ -52,7 +53,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 
 func (s *Session) append(ulaw []byte) {
 	s.appended += int64(len(ulaw))
-	s.ear.hear(ulaw)
+	s.tail.hear(ulaw)
 	s.modelSent(s.model.AppendAudio(ulaw))
 }
 

@@ -38,6 +38,7 @@ type carrierSim struct {
 
 	gate    sync.Mutex // of events
 	gone    bool
+	holding bool // the caller's frames are held back
 	queue   []carrierMsg
 	played  []byte
 	clears  int
@@ -242,13 +243,20 @@ func (c *carrierSim) echo(name string) {
 func (c *carrierSim) deliver(ev leg.CarrierEvent) {
 	c.gate.Lock()
 	defer c.gate.Unlock()
-	if c.gone {
+	if c.gone || c.holding && ev.Kind == leg.CarrierMedia {
 		return
 	}
 	select {
 	case c.events <- ev:
 	case <-c.quit:
 	}
+}
+
+// holdFrames holds the caller's frames back from now on, or no longer.
+func (c *carrierSim) holdFrames(hold bool) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	c.holding = hold
 }
 
 // vanish closes the events without a stop.
@@ -263,6 +271,13 @@ func (c *carrierSim) playedMs() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return int64(len(c.played)) / bytesPerMs
+}
+
+// cleared is how often the buffer was cleared.
+func (c *carrierSim) cleared() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clears
 }
 
 // modelSim records what the session asks of the model; the test says what the model does.

@@ -35,12 +35,12 @@ type gate struct {
 	carry [frameBytes]byte
 	n     int // bytes in carry
 
-	before, now audio.HalfFrame // the last two frames, for their periodicity
-	floor       noiseFloor
-	bed         rising // dBFS: the louder part of what is heard while nobody is taken for speaking
-	caller      level  // at which the caller speaks
-	echo        echo
-	sound       sound
+	before [frameBytes]byte // the frame before this one, for the periodicity of both
+	floor  noiseFloor
+	bed    rising // dBFS: the louder part of what is heard while nobody is taken for speaking
+	caller level  // at which the caller speaks
+	echo   echo
+	sound  sound
 
 	loud, voiced int // frames of all sounds so far
 }
@@ -94,8 +94,7 @@ func (g *gate) hear(ulaw []byte, at time.Time, lag time.Duration, speaks bool) {
 
 func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 	db := max(audio.LevelULaw(ulaw), quietest)
-	g.before = g.now
-	g.now.Halve(ulaw)
+	defer func() { copy(g.before[:], ulaw) }()
 	g.floor.hear(db)
 	agent := g.echo.heard(at)
 	if speaks {
@@ -121,7 +120,7 @@ func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 			s.withAgent++
 			s.excess += db - agent
 		}
-		if audio.Periodicity(&g.before, &g.now) >= periodic {
+		if g.periodic(ulaw) {
 			g.voiced++
 			if s.voiced++; s.first == 0 {
 				s.first = s.span
@@ -131,6 +130,13 @@ func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 	} else if s.quiet++; s.quiet >= soundGap || s.span >= maxSpan {
 		g.forget()
 	}
+}
+
+func (g *gate) periodic(ulaw []byte) bool {
+	var before, now audio.HalfFrame
+	before.Halve(g.before[:])
+	now.Halve(ulaw)
+	return audio.Periodicity(&before, &now) >= periodic
 }
 
 // bar is the level from which a frame counts, in dBFS, while the agent's voice is heard at the level agent.

@@ -15,6 +15,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/capacity"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -25,9 +26,12 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
+	// Recordings is where the sound of calls is kept; nil = nowhere, whatever an agent wants.
+	Recordings *record.Folder
+
 	Bill     *bill.Bill    // nil: the built-in prices
-	Patience time.Duration // see Config.Patience
 	Counts   *Counts       // nil: its own
+	Patience time.Duration // see Config.Patience
 	// Capacity is told of every session; nil = nobody counts.
 	Capacity *capacity.Capacity
 	Logger   *slog.Logger
@@ -101,13 +105,15 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	begun := time.Now()
 	h.opt.Counts.attached(a.Call.Resumes > 0)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
+	recording := h.beginRecording(a, rec, logger)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
-		s.Rejoin(watched, rec, a.Call, a.Over(), a.Taken())
+		s.Rejoin(watched, rec, a.Call, recording, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, watched, rec, a, logger)
+		s = h.session(ctx, watched, rec, a, recording, logger)
 	}
 	out := h.run(ctx, s, logger)
+	endRecording(rec, recording)
 	h.count(out)
 	if out.Keep > 0 {
 		leave(s, out.Keep)
@@ -134,7 +140,7 @@ func (h *Host) HandOver() { h.handOnce.Do(func() { close(h.handOver) }) }
 func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
-func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, logger *slog.Logger) *Session {
+func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
 	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
 	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
@@ -151,7 +157,7 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 			}
 			return m, nil
 		},
-		RunTool: h.opt.Tools.Run, Patience: h.opt.Patience,
+		RunTool: h.opt.Tools.Run, Recording: recording, Patience: h.opt.Patience,
 		Bill: h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
 		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,

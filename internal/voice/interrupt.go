@@ -29,7 +29,7 @@ func (s *Session) interrupt(by string, now time.Time) {
 	anythingSent := s.ledger.sent > 0
 	items, heard, unheard := s.ledger.cut(now)
 	if anythingSent {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	cut := parley.InterruptionData{ClearedMs: (unheard + unheardBefore) / bytesPerMs, By: by, PausedMs: paused.Milliseconds()}
 	lost := false

@@ -266,6 +266,12 @@ func (l *ledger) heard(now time.Time) int64 {
 	return min(l.base+elapsed.Milliseconds()*bytesPerMs, l.sent)
 }
 
+// heardIn returns when the newest n bytes sent will be heard, seen from here: in the time of the caller's audio that
+// arrives then.
+func (l *ledger) heardIn(n int, now time.Time) time.Duration {
+	return l.playhead.Sub(now) - time.Duration(n)*time.Millisecond/bytesPerMs + l.rtt
+}
+
 // heardBytes returns how much of an item the caller will have heard at position heard.
 func (p *playItem) heardBytes(heard int64) int64 {
 	if p.sent == 0 {

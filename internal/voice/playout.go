@@ -21,6 +21,7 @@ func (s *Session) pump(now time.Time) {
 		s.carrierSent(s.carrier.SendMedia(frame))
 		s.pace.out++
 		s.ledger.sentFrame(p, len(frame), now)
+		s.cfg.Recording.Agent(frame, s.ledger.heardIn(len(frame), now))
 		if s.ledger.wantsMark() {
 			s.sendMark(now)
 		}
@@ -38,6 +39,12 @@ func (s *Session) frameWaits() bool {
 
 func (s *Session) sendMark(now time.Time) {
 	s.carrierSent(s.carrier.SendMark(s.ledger.mark(now)))
+}
+
+// clear makes the carrier drop what it has not played. The ledger's generation has ended.
+func (s *Session) clear() {
+	s.carrierSent(s.carrier.SendClear())
+	s.cfg.Recording.Cut(s.ledger.rtt)
 }
 
 // reportHeard records the items that have been played to their end.

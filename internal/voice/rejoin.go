@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/record"
 )
 
 // detach ends a run whose stream is gone without a stop: the call may still live and come back.
@@ -12,10 +13,10 @@ func (s *Session) detach() {
 }
 
 // Rejoin gives a kept session another stream of its call, for the next Run. rec must belong to the call's new epoch.
-// over and taken are of that stream, as in Config.
-func (s *Session) Rejoin(carrier Carrier, rec Recorder, call parley.Call, over, taken <-chan struct{}) {
+// The other parameters are of that stream, as in Config.
+func (s *Session) Rejoin(carrier Carrier, rec Recorder, call parley.Call, recording *record.Writer, over, taken <-chan struct{}) {
 	s.carrier, s.rec = carrier, rec
-	s.cfg.Call, s.cfg.Over, s.cfg.Taken = call, over, taken
+	s.cfg.Call, s.cfg.Recording, s.cfg.Over, s.cfg.Taken = call, recording, over, taken
 }
 
 // goOn takes up the conversation on a new stream: what the caller has not heard is played from there.

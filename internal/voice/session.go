@@ -11,6 +11,7 @@ import (
 	"parley"
 	"parley/internal/bill"
 	"parley/internal/leg"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -61,6 +62,8 @@ type Config struct {
 	Agent   parley.Agent // a voice agent
 	Tools   []parley.Tool
 	History []leg.HistoryItem // of an earlier stream of the same call; the greeting is then not repeated
+
+	Recording *record.Writer // of this stream; nil = none
 
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
@@ -137,7 +140,7 @@ type Session struct {
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
 	memory  memory
-	ear     ear
+	tail    tail
 	outage  outage
 	swap    swap
 	prompts prompts
