@@ -16,7 +16,6 @@ import (
 
 	"parley"
 	"parley/internal/leg"
-
 	"parley/internal/ws"
 )
 

@@ -91,7 +91,8 @@ type houseOptions struct {
 	recordings *record.Folder
 	tools      []string // ids, of the agent
 	// watch sees every message of the model's connections.
-	watch func(c *model.Conn, dir model.Direction, raw []byte)
+	watch  func(c *model.Conn, dir model.Direction, raw []byte)
+	billed bool // the model is taken for a real one, which costs
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
@@ -150,7 +151,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		Calls: h.calls, Tools: tool.New(tool.Options{}), Recordings: opt.recordings, Logger: logger, Capacity: opt.capacity,
 		Patience: cmp.Or(opt.patience, 4*time.Second),
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
-			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
+			return openai.Endpoint{BaseURL: base, Key: key, Simulated: !opt.billed}, nil
 		},
 	})
 	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})

@@ -12,6 +12,7 @@ const (
 	frameBytes = 160 // 20 ms
 	// markEvery is how much audio may go out before the carrier is asked where it is.
 	markEvery = 160 * bytesPerMs
+	shortRest = 500 * bytesPerMs // of an item's audio: moving it costs less than new memory
 	// maxItemBytes bounds what one answer may hold in memory: five minutes, more than the model's 4096 output
 	// tokens can say.
 	maxItemBytes = 300_000 * bytesPerMs
@@ -136,6 +137,18 @@ func (p *playItem) receive(audio []byte) bool {
 	return true
 }
 
+// forget drops the first n bytes that are kept. A short rest moves to the front, so that an answer that is heard as
+// fast as it arrives always uses the same memory.
+func (p *playItem) forget(n int) {
+	rest := p.audio[n:]
+	p.unsent -= n
+	if len(rest) > shortRest {
+		p.audio = rest
+		return
+	}
+	p.audio = p.audio[:copy(p.audio, rest)]
+}
+
 // addText adds transcript that arrived after the audio received so far. Of several pieces at the same
 // position the first counts: text runs ahead of its audio.
 func (p *playItem) addText(delta string) {
@@ -242,7 +255,7 @@ func (l *ledger) release() {
 		}
 		// The bytes of p.audio before unsent end at p.sent; those up to the acknowledged place are not needed again.
 		if played := p.unsent - int(p.sent-p.heardBytes(l.acked)); played > 0 {
-			p.audio, p.unsent = p.audio[played:], p.unsent-played
+			p.forget(played)
 		}
 	}
 }

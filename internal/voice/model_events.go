@@ -101,7 +101,7 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
 	s.tail.stopped(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: s.endpointMs(ev.AudioMs, now)}
 	if s.speechEnds(t, now) {
 		s.turn = t
 	}

@@ -210,8 +210,8 @@ func (s *Session) Run(ctx context.Context) Outcome {
 	} else {
 		s.begin()
 	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	wake := newAlarm()
+	defer wake.stop()
 
 	for s.outcome == nil {
 		now := time.Now()
@@ -227,7 +227,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			break
 		}
 		s.awaitFrame()
-		timer.Reset(s.deadline(now).Sub(now))
+		wake.by(s.deadline(now), now)
 		select {
 		case ev, ok := <-s.carrier.Events():
 			s.onCarrier(ev, ok)
@@ -241,7 +241,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.onSwapEvent(ev, ok)
 		case r := <-s.tools.results:
 			s.onToolResult(r)
-		case <-timer.C:
+		case <-wake.rang:
 			s.onTime(time.Now())
 		case <-s.rec.Done():
 			s.onRecorderDone()

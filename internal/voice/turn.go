@@ -22,6 +22,19 @@ func (t *turn) respondedBy(responseID string) bool {
 	return t.responseID != "" && t.responseID == responseID
 }
 
+// maxEndpoint is the longest believable time from the end of speech to speech_stopped.
+const maxEndpoint = 5 * time.Second
+
+// endpointMs is how long ago the caller ended, when the model says at now that speech has stopped at audioMs of what it
+// was given. The model counts the silence that it waits for to the speech, so the caller's own sound decides.
+func (s *Session) endpointMs(audioMs int64, now time.Time) int64 {
+	ms := max(0, s.appended/bytesPerMs-audioMs)
+	if quiet := now.Sub(s.barge.gate.above.Add(s.ledger.rtt)); quiet > 0 && quiet < maxEndpoint {
+		ms = max(ms, quiet.Milliseconds())
+	}
+	return ms
+}
+
 // answer is the beginning of a turn's answer on its way to the caller's ear.
 type answer struct {
 	latency parley.TurnLatencyData

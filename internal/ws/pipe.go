@@ -25,11 +25,12 @@ type pipe struct {
 	err      error
 	limit    int           // of rest, bytes
 	timeout  time.Duration // for the peer to take what drain writes
+	failed   func(error)   // told when drain fails
 }
 
-// newPipe takes over a connection. SetLimits must follow before anything large is written.
+// newPipe takes over a connection. own should follow.
 func newPipe(c net.Conn) *pipe {
-	p := &pipe{Conn: c, limit: 1 << 20, timeout: 5 * time.Second}
+	p := &pipe{Conn: c, limit: 1 << 20, timeout: 5 * time.Second, failed: func(error) {}}
 	p.drained.L = &p.mu
 	if s, ok := c.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
@@ -43,9 +44,10 @@ func newPipe(c net.Conn) *pipe {
 	return p
 }
 
-func (p *pipe) setLimits(bytes int, timeout time.Duration) {
+// own sets the bounds and who is told, without a lock held, that the peer does not take what was kept for it.
+func (p *pipe) own(bytes int, timeout time.Duration, failed func(error)) {
 	p.mu.Lock()
-	p.limit, p.timeout = bytes, timeout
+	p.limit, p.timeout, p.failed = bytes, timeout, failed
 	p.mu.Unlock()
 }
 
@@ -99,15 +101,17 @@ func (p *pipe) drain() {
 	for len(p.rest) > 0 && p.err == nil {
 		batch := p.rest
 		p.rest = nil
-		timeout := p.timeout
+		timeout, failed := p.timeout, p.failed
 		p.mu.Unlock()
 		_ = p.SetWriteDeadline(time.Now().Add(timeout))
 		_, err := p.Conn.Write(batch)
 		_ = p.SetWriteDeadline(time.Time{})
+		if err != nil {
+			failed(err)
+		}
 		p.mu.Lock()
-		if err != nil && p.err == nil {
+		if p.err == nil {
 			p.err = err
-			_ = p.Conn.Close() // wakes the reader, who tells everybody
 		}
 	}
 	p.rest, p.draining = nil, false

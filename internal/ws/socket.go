@@ -13,14 +13,15 @@ import (
 // Socket is an established WebSocket whose writes do not wait. Accept and Dial make it, New takes it over.
 type Socket struct {
 	*websocket.Conn
-	pipe *pipe
+	pipe   *pipe
+	client bool
 }
 
 // Accept upgrades a request; on error it has answered.
 func Accept(w http.ResponseWriter, r *http.Request, opt *websocket.AcceptOptions) (Socket, error) {
 	h := &hijacker{ResponseWriter: w}
 	c, err := websocket.Accept(h, r, opt)
-	return Socket{c, h.pipe}, err
+	return Socket{c, h.pipe, false}, err
 }
 
 // hijacker puts a pipe between the library and the connection.
@@ -49,7 +50,7 @@ func Dial(ctx context.Context, client *http.Client, url string, header http.Head
 		_ = c.CloseNow()
 		err = errors.New("websocket: dialed with a client that is not of ws.Client")
 	}
-	return Socket{c, p}, res, err
+	return Socket{c, p, true}, res, err
 }
 
 // pipeKey is where Dial's context says to whom the pipe is told.

@@ -23,6 +23,9 @@ type Options struct {
 	PingEvery    time.Duration // keep-alive; 0 = none. A pong must come within WriteTimeout
 }
 
+// keepBytes is the largest buffer that a connection keeps.
+const keepBytes = 64 << 10
+
 // ErrSlowPeer says that the peer did not read fast enough and the send queue is full.
 var ErrSlowPeer = errors.New("websocket: send queue full, peer reads too slowly")
 
@@ -36,7 +39,10 @@ type Conn struct {
 	pipe *pipe
 	opt  Options
 
+	client bool // this side dialed: it masks
+
 	mu      sync.Mutex // also keeps messages in the order of Send
+	frame   []byte     // send's buffer, reused
 	closing bool
 	status  websocket.StatusCode // of our goodbye
 	reason  string
@@ -62,8 +68,8 @@ func New(s Socket, opt Options) *Conn {
 	}
 	s.SetReadLimit(opt.ReadLimit)
 	// The library's own frames, answers to pings, come on top of the queue.
-	s.pipe.setLimits(2*opt.QueueBytes+4096, opt.WriteTimeout)
-	w := &Conn{c: s.Conn, pipe: s.pipe, opt: opt, done: make(chan struct{})}
+	w := &Conn{c: s.Conn, pipe: s.pipe, client: s.client, opt: opt, done: make(chan struct{})}
+	s.pipe.own(2*opt.QueueBytes+4096, opt.WriteTimeout, w.lose)
 	if opt.PingEvery > 0 {
 		w.mu.Lock() // the timer may only fire when the variable is set
 		w.ping = time.AfterFunc(opt.PingEvery, w.keepAlive)
@@ -90,7 +96,12 @@ func (w *Conn) send(msg []byte, typ websocket.MessageType) error {
 	case w.pipe.backlog()+len(msg) > w.opt.QueueBytes:
 		return ErrSlowPeer
 	}
-	if err := w.c.Write(context.Background(), typ, msg); err != nil {
+	w.frame = appendFrame(w.frame[:0], typ, w.client, msg)
+	_, err := w.pipe.Write(w.frame)
+	if cap(w.frame) > keepBytes {
+		w.frame = nil
+	}
+	if err != nil {
 		w.err = err
 		w.end()
 	}
@@ -150,22 +161,20 @@ func (w *Conn) CloseWith(status int, reason string) {
 }
 
 // CloseNow drops what is queued and tears the connection down.
-func (w *Conn) CloseNow() {
-	w.fail(ErrClosed)
+func (w *Conn) CloseNow() { w.lose(ErrClosed) }
+
+func (w *Conn) lose(err error) {
+	w.mu.Lock()
+	if w.err == nil {
+		w.err = err
+	}
+	w.mu.Unlock()
 	_ = w.c.CloseNow()
 	w.end()
 }
 
 // Done is closed when the socket is closed and nothing of the connection is left.
 func (w *Conn) Done() <-chan struct{} { return w.done }
-
-func (w *Conn) fail(err error) {
-	w.mu.Lock()
-	if w.err == nil {
-		w.err = err
-	}
-	w.mu.Unlock()
-}
 
 // end says goodbye, or only cleans up when there is nobody to say it to.
 func (w *Conn) end() { w.ends.Do(func() { go w.finish() }) }
@@ -196,9 +205,7 @@ func (w *Conn) keepAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), w.opt.WriteTimeout)
 	defer cancel()
 	if err := w.c.Ping(ctx); err != nil {
-		w.fail(err)
-		_ = w.c.CloseNow()
-		w.end()
+		w.lose(err)
 		return
 	}
 	w.mu.Lock()
