@@ -293,6 +293,7 @@ type modelSim struct {
 	mu         sync.Mutex
 	err        error // of every send, once set
 	asks       []leg.Ask
+	gone       bool     // see vanish
 	sent       []string // one line per client event
 	n          int
 	heardAudio int

@@ -15,7 +15,7 @@ import (
 const (
 	attemptTimeout  = 5 * time.Second  // from dialing to a configured session
 	defaultPatience = 15 * time.Second // with all attempts together
-	maxAttempts     = 6
+	maxAttempts     = 10
 	healthyAfter    = time.Minute
 	doubtTimeout    = 1500 * time.Millisecond // for a new session to notice that the caller is speaking
 )

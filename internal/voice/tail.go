@@ -1,7 +1,7 @@
 package voice
 
 const (
-	tailBytes     = 2_000 * bytesPerMs  // caller's audio kept all the time
+	tailBytes    = 2_000 * bytesPerMs  // caller's audio kept all the time
 	maxTurnAudio = 15_000 * bytesPerMs // and of a turn under way
 	preRoll      = 500 * bytesPerMs    // given to a new session when the caller does not speak: a word may have begun
 )
