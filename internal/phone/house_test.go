@@ -86,13 +86,13 @@ type houseOptions struct {
 	modelKey   string // instead of the simulator's
 	modelURL   string // instead of the simulator's
 	voice      func(*parley.VoiceConfig)
-	patience   time.Duration // of a call without a model; zero = 4 s
 	capacity   *capacity.Capacity
 	recordings *record.Folder
-	tools      []string // ids, of the agent
+	billed     bool          // the model is taken for a real one, which costs
+	patience   time.Duration // of a call without a model; zero = 4 s
+	tools      []string      // ids, of the agent
 	// watch sees every message of the model's connections.
-	watch  func(c *model.Conn, dir model.Direction, raw []byte)
-	billed bool // the model is taken for a real one, which costs
+	watch func(c *model.Conn, dir model.Direction, raw []byte)
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {

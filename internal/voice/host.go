@@ -30,8 +30,8 @@ type HostOptions struct {
 	Recordings *record.Folder
 
 	Bill     *bill.Bill    // nil: the built-in prices
-	Counts   *Counts       // nil: its own
 	Patience time.Duration // see Config.Patience
+	Counts   *Counts       // nil: its own
 	// Capacity is told of every session; nil = nobody counts.
 	Capacity *capacity.Capacity
 	Logger   *slog.Logger
