@@ -86,7 +86,7 @@ func redialRig(t *testing.T, d *models, opt rigOptions) *rig {
 // lose cuts the current model session and makes the next one the rig's.
 func (r *rig) lose(d *models, n int) *modelSim {
 	r.t.Helper()
-	close(r.model.events)
+	r.model.vanish()
 	r.model = d.newest(r.t, n)
 	return r.model
 }
@@ -108,7 +108,7 @@ func TestModelLostInMidAnswer(t *testing.T) {
 		if got := m.log(); !slices.Equal(got, []string{"configure", "history user count to ten", "history assistant one two three—", "create continue"}) {
 			t.Errorf("the next session was told %q", got)
 		}
-		if a := m.asks[0]; !strings.Contains(a.Instructions, "very next word") {
+		if a := m.asked()[0]; !strings.Contains(a.Instructions, "very next word") {
 			t.Errorf("it was asked %+v", a)
 		}
 		r.reply("r2", "a2", "four five", 1000)
@@ -359,7 +359,7 @@ func TestRedialBacksOffAndGivesUp(t *testing.T) {
 				if c.lose {
 					r.model = d.newest(t, 1)
 					start = time.Now()
-					close(r.model.events)
+					r.model.vanish()
 				}
 				time.Sleep(c.within)
 				dead := false
@@ -404,7 +404,7 @@ func TestSessionsThatDieYoung(t *testing.T) {
 			r.lose(d, n)
 		}
 		for n := 13; ; n++ {
-			close(r.model.events)
+			r.model.vanish()
 			select {
 			case <-r.ran:
 			case <-time.After(10 * time.Second):
@@ -445,7 +445,7 @@ func TestFillerInsteadOfSilence(t *testing.T) {
 		time.Sleep(time.Second)
 		r.turnEnds("u1")
 		time.Sleep(ms)
-		close(r.model.events)
+		r.model.vanish()
 		time.Sleep(600 * ms)
 		if got := r.carrier.playedMs(); got != 0 {
 			t.Errorf("%d ms played too early", got)
@@ -484,7 +484,7 @@ func TestNoFillerWhenNobodyWaits(t *testing.T) {
 		d := &models{fail: func(n int) error { return when(n > 0 && n < 4, errors.New("down")) }}
 		r := redialRig(t, d, rigOptions{})
 		time.Sleep(3 * time.Second)
-		close(r.model.events)
+		r.model.vanish()
 		d.newest(t, 2)
 		time.Sleep(2 * time.Second)
 		if got := r.carrier.playedMs(); got != 0 {
