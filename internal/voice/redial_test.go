@@ -114,8 +114,8 @@ func TestModelLostInMidAnswer(t *testing.T) {
 		r.reply("r2", "a2", "four five", 1000)
 		r.responseDone("r2", "completed")
 		time.Sleep(3 * time.Second)
-		if got := r.carrier.playedMs(); got != 2500 || len(r.carrier.dry) > 0 || r.carrier.clears > 0 {
-			t.Errorf("played %d ms, holes %v, %d clears", got, r.carrier.dry, r.carrier.clears)
+		if got := r.carrier.playedMs(); got != 2500 || r.carrier.cleared() > 0 {
+			t.Errorf("played %d ms, %d clears", got, r.carrier.cleared())
 		}
 		rec := r.tape.record()
 		if n := len(rec.Messages); n != 3 || *rec.Messages[1].HeardText != "one two three" || rec.Messages[1].Interrupted || *rec.Messages[2].HeardText != "four five" {
@@ -128,6 +128,9 @@ func TestModelLostInMidAnswer(t *testing.T) {
 			t.Errorf("lost %+v", got)
 		}
 		r.stop()
+		if len(r.carrier.dry) > 0 {
+			t.Errorf("holes %v", r.carrier.dry)
+		}
 	})
 }
 
@@ -460,7 +463,7 @@ func TestFillerInsteadOfSilence(t *testing.T) {
 		r.reply("r2", "a2", words, 1000)
 		r.responseDone("r2", "completed")
 		time.Sleep(500 * ms)
-		if got := r.carrier.clears; got != 1 {
+		if got := r.carrier.cleared(); got != 1 {
 			t.Errorf("the tune was not taken back: %d clears", got)
 		}
 		time.Sleep(2 * time.Second)
