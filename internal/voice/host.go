@@ -104,7 +104,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	if s != nil {
 		s.Rejoin(watched, rec, a.Call, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, watched, rec, a, logger)
+		Aside(func() { s = h.session(ctx, watched, rec, a, logger) })
 	}
 	out := h.run(ctx, s, logger)
 	h.count(out)
