@@ -12,8 +12,7 @@ import (
 //	   └─────────────────────────────↑ └→ detached (the carrier says that the call goes on)
 //
 // A stream that attaches makes a call live, wherever it was but ended. A live call whose stream or process is lost
-// becomes detached. A transfer that nobody answers makes it live again. A call that we decided to end (an intent) is
-// never reopened.
+// becomes detached. A call that we decided to end (an intent) is never reopened.
 type CallState string
 
 // The call states.
@@ -42,18 +41,22 @@ const (
 // is no loss of the stream.
 func (i CallIntent) Returns() bool { return i == IntentTransfer || i == IntentKeys }
 
+// Ends reports whether we decided to end the call.
+func (i CallIntent) Ends() bool { return i != IntentNone && !i.Returns() }
+
 // Errand is what the carrier does between two streams of a call, for IntentTransfer and IntentKeys. It is stored
 // as JSON beside the intent.
 type Errand struct {
-	ToolCallID string      `json:"toolCallId,omitempty"` // of the model's call that asked for it
-	Target     string      `json:"target,omitempty"`     // name of a transfer target
-	Number     string      `json:"number,omitempty"`     // its number, E.164
-	Summary    string      `json:"summary,omitempty"`    // what the target is told before the caller is connected; "" = a cold transfer
-	TokenHash  []byte      `json:"tokenHash,omitempty"`  // SHA-256 of the token in the summary's URL
-	LegSID     string      `json:"legSid,omitempty"`     // the target's call, which has used the token up
-	Digits     string      `json:"digits,omitempty"`     // keys to press, in Twilio's form: 0-9 * # w
-	Stage      ErrandStage `json:"stage,omitempty"`
-	Failure    string      `json:"failure,omitempty"` // why a transfer failed: busy, no-answer, failed, canceled, declined, unknown
+	ToolCallID string       `json:"toolCallId,omitempty"` // of the model's call that asked for it
+	Target     string       `json:"target,omitempty"`     // name of a transfer target
+	Number     string       `json:"number,omitempty"`     // its number, E.164
+	Mode       TransferMode `json:"mode,omitempty"`
+	Summary    string       `json:"summary,omitempty"`   // what the target is told before the caller is connected; "" = a cold transfer
+	TokenHash  string       `json:"tokenHash,omitempty"` // SHA-256 (hex) of the token in the summary's URL
+	LegSID     string       `json:"legSid,omitempty"`    // the target's call, which has used the token up
+	Digits     string       `json:"digits,omitempty"`    // keys to press, in Twilio's form: 0-9 * # w
+	Stage      ErrandStage  `json:"stage,omitempty"`
+	Failure    string       `json:"failure,omitempty"` // why a transfer failed: busy, no-answer, failed, canceled, declined, unknown
 }
 
 // ErrandStage is how far an errand has come.

@@ -16,6 +16,7 @@ import (
 
 	"parley"
 	"parley/internal/leg"
+	"parley/internal/ws"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,9 +24,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // pair connects a Stream with a plain client.
 func pair(t *testing.T) (*Stream, *client) {
 	t.Helper()
-	got, finish := make(chan *websocket.Conn, 1), make(chan struct{})
+	got, finish := make(chan ws.Socket, 1), make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
+		c, err := ws.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 		if err != nil {
 			t.Error(err)
 			return

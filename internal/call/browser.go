@@ -2,6 +2,8 @@ package call
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -76,7 +78,7 @@ func (s *Service) KeepWebCall(ctx context.Context, tx *store.Tx, orgID string, a
 	} else if err := mayComeBack(ctx, tx, orgID, id, agent.ID); err != nil {
 		return Ticket{}, err
 	}
-	token, _ := newToken()
+	token := randomToken()
 	err := tx.SetStreamToken(ctx, orgID, id, HashToken(boundToken(token, in.AllowedOrigin)), time.Now().Add(BrowserTokenLife))
 	return Ticket{ConversationID: id, Token: token}, err
 }
@@ -146,7 +148,7 @@ func (s *Service) AttachBrowser(ctx context.Context, c parley.Call, proof, origi
 	if err != nil {
 		return nil, "", err
 	}
-	token, _ := newToken()
+	token := randomToken()
 	hash := HashToken(boundToken(token, origin))
 	err = s.st.Write(ctx, func(tx *store.Tx) error {
 		return tx.SetStreamToken(ctx, c.OrgID, c.ID, hash, time.Now().Add(maxBrowserCall))
@@ -155,4 +157,11 @@ func (s *Service) AttachBrowser(ctx context.Context, c parley.Call, proof, origi
 		return a, "", fmt.Errorf("mint resume token: %w", err)
 	}
 	return a, token, nil
+}
+
+// randomToken returns 256 random bits in URL-safe form.
+func randomToken() string {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:])
+	return base64.RawURLEncoding.EncodeToString(raw[:])
 }

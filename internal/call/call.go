@@ -6,12 +6,15 @@ package call
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"parley"
@@ -28,7 +31,6 @@ const (
 	tokenLife    = 30 * time.Second // of a stream token
 	ringingLife  = 60 * time.Second // TwiML answered, but no stream came
 	detachedLife = 60 * time.Second // stream vanished, and nobody came back
-	maxResumes   = 3
 	testCallLife = 30 * time.Second
 )
 
@@ -38,7 +40,7 @@ type Options struct {
 	Owner        string // unique id of this process
 	DefaultOrg   string // organization that unknown numbers are verified with
 	Defaults     parley.Credentials
-	Simulated    bool // Defaults are the simulated phone's: no REST calls
+	Simulated    bool // Defaults are the simulated phone's
 	TwilioAPIURL string
 	Bill         *bill.Bill // nil: the built-in prices
 	// Ended is told of every call that this process ended, with its log; it must not block. May be nil.
@@ -46,23 +48,34 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Service is safe for concurrent use.
-type Service struct {
-	st   *store.Store
-	log  *log.Log
-	ring *secret.Ring
-	opt  Options
-	held held
-
-	ended *metric.Vec
+// reachesSimulated reports whether the REST API is not Twilio's own: then a simulated phone may be behind it.
+func (o Options) reachesSimulated() bool {
+	u, err := url.Parse(o.TwilioAPIURL)
+	return err == nil && u.Hostname() != "" && u.Hostname() != "twilio.com" && !strings.HasSuffix(u.Hostname(), ".twilio.com")
 }
 
-// New makes the service. Run must be started for calls to be reconciled.
+// Service is safe for concurrent use.
+type Service struct {
+	st       *store.Store
+	log      *log.Log
+	ring     *secret.Ring
+	tokenKey []byte
+	opt      Options
+	held     held
+	nodes    nodes
+	draining atomic.Bool
+	wake     chan struct{} // capacity 1: the keeper has something to do before its next beat
+	ended    *metric.Vec
+}
+
+// New makes the service. Join makes it known to other processes, and Run must be started for calls to be reconciled.
 func New(st *store.Store, lg *log.Log, ring *secret.Ring, opt Options) *Service {
 	if opt.Bill == nil {
 		opt.Bill = bill.Builtin()
 	}
-	return &Service{st: st, log: lg, ring: ring, opt: opt, ended: metric.NewVec("reason")}
+	return &Service{
+		st: st, log: lg, ring: ring, tokenKey: ring.Derive("stream-token"), opt: opt, ended: metric.NewVec("reason"), wake: make(chan struct{}, 1),
+	}
 }
 
 // Account is the carrier account that signs an organization's requests.
@@ -90,10 +103,11 @@ func (s *Service) Account(ctx context.Context, orgID string) (Account, error) {
 	return Account{SID: d.TwilioAccountSID, Token: d.TwilioAuthToken, Simulated: s.opt.Simulated}, nil
 }
 
-// rest returns the REST client of a call's account, or nil when there is none to call.
+// rest returns the REST client of a call's account, or nil when there is none to call: nobody knows a simulated phone
+// at Twilio.
 func (s *Service) rest(ctx context.Context, c parley.Call) (*twilio.Client, error) {
 	a, err := s.Account(ctx, c.OrgID)
-	if err != nil || a.Simulated || c.Simulated || c.FromBrowser() {
+	if err != nil || c.FromBrowser() || (a.Simulated || c.Simulated) && !s.opt.reachesSimulated() {
 		return nil, err
 	}
 	return &twilio.Client{BaseURL: s.opt.TwilioAPIURL, AccountSID: c.AccountSID, AuthToken: a.Token}, nil
@@ -155,10 +169,13 @@ type Incoming struct {
 type Ticket struct {
 	ConversationID string
 	Token          string
+	// Asked says that the carrier can be asked over REST to hang up or to go on elsewhere. Otherwise a call that ends on
+	// purpose goes through the verbs after the stream, like one that was lost.
+	Asked bool
 }
 
 // Begin puts a new call on record and mints the token of its stream, in one transaction. The same CallSid
-// again (the carrier retries webhooks) gets a fresh token for the same conversation, as long as no stream has
+// again (the carrier retries webhooks) gets the same token for the same conversation, as long as no stream has
 // been attached; after that it is a conflict.
 func (s *Service) Begin(ctx context.Context, in Incoming) (Ticket, error) {
 	ticket, err := s.begin(ctx, in)
@@ -168,13 +185,16 @@ func (s *Service) Begin(ctx context.Context, in Incoming) (Ticket, error) {
 	return ticket, err
 }
 
+// errAnswered refuses the first webhook of a call that has, or had, its stream.
+var errAnswered = parley.Errorf(parley.CodeConflict, "This call has already been answered")
+
 // errKnown says that the CallSid was put on record by somebody else meanwhile.
 var errKnown = errors.New("call is known")
 
 func (s *Service) begin(ctx context.Context, in Incoming) (Ticket, error) {
 	if c, err := s.st.FindCallBySID(ctx, in.CallSID); err == nil {
 		if c.OrgID != in.OrgID || c.State != parley.CallRinging {
-			return Ticket{}, parley.Errorf(parley.CodeConflict, "This call has already been answered")
+			return Ticket{}, errAnswered
 		}
 		return s.ticket(ctx, c)
 	} else if !parley.IsNotFound(err) {
@@ -192,7 +212,7 @@ func (s *Service) begin(ctx context.Context, in Incoming) (Ticket, error) {
 		From: in.From, To: in.To, State: parley.CallRinging, CreatedAt: now, UpdatedAt: now,
 		Simulated: in.Simulated, Test: in.Test,
 	}
-	token, hash := newToken()
+	token := s.token(id, 0)
 	started := parley.ConversationStartedData{
 		Channel: parley.ChannelPhone, Direction: in.Direction, From: in.From, To: in.To, AgentID: in.Agent.ID,
 		AgentName: in.Agent.Name, Model: in.Agent.Model, Simulated: in.Simulated, Test: in.Test,
@@ -208,37 +228,57 @@ func (s *Service) begin(ctx context.Context, in Incoming) (Ticket, error) {
 		} else if err != nil {
 			return err
 		}
-		return tx.SetStreamToken(ctx, in.OrgID, id, hash, now.Add(tokenLife))
+		return tx.SetStreamToken(ctx, in.OrgID, id, HashToken(token), now.Add(tokenLife))
 	})
 	if err != nil {
 		return Ticket{}, fmt.Errorf("record call: %w", err)
 	}
-	return Ticket{ConversationID: id, Token: token}, nil
+	return s.asked(ctx, c, Ticket{ConversationID: id, Token: token})
 }
 
-// ticket mints a new stream token for a call that waits for its stream. also runs in the same transaction.
-func (s *Service) ticket(ctx context.Context, c parley.Call, also ...func(context.Context, *store.Tx, parley.Call) error) (Ticket, error) {
-	token, hash := newToken()
-	err := s.st.Write(ctx, func(tx *store.Tx) error {
-		for _, f := range also {
-			if err := f(ctx, tx, c); err != nil {
-				return err
-			}
+// asked completes a ticket.
+func (s *Service) asked(ctx context.Context, c parley.Call, t Ticket) (Ticket, error) {
+	client, err := s.rest(ctx, c)
+	t.Asked = client != nil
+	return t, err
+}
+
+// ticket mints the stream token of a call that waits for its first stream.
+func (s *Service) ticket(ctx context.Context, c parley.Call) (t Ticket, err error) {
+	err = s.st.Write(ctx, func(tx *store.Tx) error {
+		now, err := tx.FindCall(ctx, c.OrgID, c.ID)
+		if err == nil && now.State != parley.CallRinging {
+			err = errAnswered
 		}
-		return tx.SetStreamToken(ctx, c.OrgID, c.ID, hash, time.Now().Add(tokenLife))
+		if err == nil {
+			t, err = s.mint(ctx, tx, c, time.Now())
+		}
+		return err
 	})
 	if err != nil {
 		return Ticket{}, fmt.Errorf("mint stream token: %w", err)
 	}
-	return Ticket{ConversationID: c.ID, Token: token}, nil
+	return s.asked(ctx, c, t)
 }
 
-// newToken returns 256 random bits in URL-safe form, and their hash, which is all that is stored.
-func newToken() (token string, hash []byte) {
-	var raw [32]byte
-	_, _ = rand.Read(raw[:])
-	token = base64.RawURLEncoding.EncodeToString(raw[:])
-	return token, HashToken(token)
+// mint makes the stream token of the call's next stream valid. tx must have found the call: its row is locked, so that
+// no stream is attached meanwhile.
+func (s *Service) mint(ctx context.Context, tx *store.Tx, c parley.Call, now time.Time) (Ticket, error) {
+	epoch, _, err := tx.FindPosition(ctx, c.OrgID, c.ID)
+	if err != nil {
+		return Ticket{}, err
+	}
+	token := s.token(c.ID, epoch)
+	return Ticket{ConversationID: c.ID, Token: token}, tx.SetStreamToken(ctx, c.OrgID, c.ID, HashToken(token), now.Add(tokenLife))
+}
+
+// token is the one-shot token of the stream that is attached at an epoch of a call: 256 bits that only the holders of
+// the key ring can make. Requests that are repeated, or that race each other, all get the same one, so whichever of
+// the answers the carrier acts on, its stream is let in; the attach raises the epoch, and the token is dead.
+func (s *Service) token(callID string, epoch int64) string {
+	mac := hmac.New(sha256.New, s.tokenKey)
+	_, _ = fmt.Fprintf(mac, "%s/%d", callID, epoch)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // HashToken is how stream tokens are stored and looked up.

@@ -1,10 +1,13 @@
 package call
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,15 +22,25 @@ import (
 type Attachment struct {
 	Call      parley.Call
 	Agent     parley.Agent
+	Epoch     int64 // of the call, raised by this attachment
 	Writer    *log.Writer
 	History   []leg.HistoryItem // of earlier streams of the same call
 	Spent     int64             // by them, in micro-dollars, without the carrier
 	Direction string            // inbound, outbound
+	// Lost says that the caller has noticed a loss: the line was silent, or the carrier said "one moment".
+	Lost bool
+	// HadMedia reports whether the stream brought any audio; nil = it did. Set it before the session runs.
+	HadMedia func() bool
 
+	hungUp  bool // the carrier has hung up for us
 	over    chan struct{}
 	endOnce sync.Once
 	taken   chan struct{} // closed once, by held
 }
+
+// HungUp reports whether the carrier has hung up because we asked it to: it will not ask what follows. Call it after
+// the end.
+func (a *Attachment) HungUp() bool { return a.hungUp }
 
 // Taken is closed when another stream of the call was attached in this process: it owns the call now.
 func (a *Attachment) Taken() <-chan struct{} { return a.taken }
@@ -73,7 +86,7 @@ func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, stream
 	if err != nil {
 		return nil, fmt.Errorf("attach stream: %w", err)
 	}
-	a := &Attachment{Call: c, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
+	a := &Attachment{Call: c, Epoch: epoch, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
 	s.held.add(a)
 	if err := s.furnish(ctx, a, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch}); err != nil {
 		s.release(a, err)
@@ -90,42 +103,36 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 		return fmt.Errorf("find the call's agent: %w", err)
 	}
 	a.Agent = agent
-	if c.Continued() {
+	a.Direction = s.direction(ctx, c)
+	if err := a.Writer.Intent(ctx, parley.EventStreamStarted, started); err != nil {
+		return fmt.Errorf("record stream: %w", err)
+	}
+	if c.Continued() { // after the new stream is on record: whatever was spoken on the old one has fallen silent
 		events, err := s.st.ListEvents(ctx, c.OrgID, c.ID, 0, 0)
 		if err != nil {
 			return fmt.Errorf("read the call's history: %w", err)
 		}
 		rec := parley.Project(events)
-		a.History, a.Spent = history(rec.Messages), rec.Cost-rec.CarrierCost
-	}
-	a.Direction = s.direction(ctx, c)
-	if err := a.Writer.Intent(ctx, parley.EventStreamStarted, started); err != nil {
-		return fmt.Errorf("record stream: %w", err)
+		a.History, a.Spent = history(rec), rec.Cost-rec.CarrierCost
+		a.Lost = c.Resumes > 0 && c.Errand.Number == "" && c.Errand.Digits == "" && !handedOver(events)
 	}
 	return nil
 }
 
-// history turns a transcript into what a joining model is told: what was said, and of the agent's words only
-// what was heard.
-func history(messages []parley.Message) []leg.HistoryItem {
-	var items []leg.HistoryItem
-	for _, m := range messages {
-		text := m.Text
-		if m.Role == "assistant" && m.HeardText != nil && m.Interrupted {
-			if *m.HeardText == "" {
-				continue
-			}
-			text = *m.HeardText + "—"
-		}
-		if text != "" && (m.Role == "user" || m.Role == "assistant") {
-			items = append(items, leg.HistoryItem{Role: m.Role, Text: text})
+// handedOver reports whether the newest loss of a stream was none.
+func handedOver(events []parley.Event) bool {
+	for _, e := range slices.Backward(events) {
+		if e.Type == parley.EventStreamDetached {
+			var d parley.StreamDetachedData
+			return json.Unmarshal(e.Data, &d) == nil && d.HandedOver
 		}
 	}
-	return items
+	return false
 }
 
 // Decide commits that we end the call, before the socket is closed: the carrier's next request is answered by
-// the intent, on whatever process it arrives. Afterwards the carrier is asked to hang up where it can be.
+// the intent, on whatever process it arrives. Afterwards the carrier is asked to hang up, or to ask what follows, where
+// it can be: then the caller hears nothing of the verbs that are meant for a lost stream.
 func (s *Service) Decide(ctx context.Context, a *Attachment, reason string, intent parley.CallIntent) error {
 	a.Call.Intent, a.Call.EndReason = intent, reason
 	err := a.Writer.Intent(ctx, parley.EventEndRequested, parley.EndData{Reason: reason},
@@ -136,28 +143,71 @@ func (s *Service) Decide(ctx context.Context, a *Attachment, reason string, inte
 		}
 		return fmt.Errorf("record end: %w", err)
 	}
-	if intent != parley.IntentHangup {
-		return nil
-	}
+	return s.moveOn(ctx, a, intent)
+}
+
+// moveOn asks the carrier to act on an intent at once. Where it cannot be asked, or refuses, the socket's close and the
+// verbs after <Connect> do the same.
+func (s *Service) moveOn(ctx context.Context, a *Attachment, intent parley.CallIntent) error {
 	client, err := s.rest(ctx, a.Call)
 	if err != nil || client == nil {
 		return err
 	}
-	if err := client.Hangup(ctx, a.Call.CallSID); err != nil {
-		// The socket's close and the verb after <Connect> end the call as well.
-		s.opt.Logger.Warn("carrier refused to hang up", slog.String("call_id", a.Call.ID), slog.Any("error", err))
+	if intent == parley.IntentHangup {
+		err = client.Hangup(ctx, a.Call.CallSID)
+		a.hungUp = err == nil
+	} else {
+		err = client.Redirect(ctx, a.Call.CallSID, s.ResumeURL())
+	}
+	if err != nil {
+		s.opt.Logger.Warn("the carrier refused to act", slog.String("call_id", a.Call.ID), slog.String("intent", string(intent)), slog.Any("error", err))
 	}
 	return nil
 }
 
 // Detach records that the stream vanished without a stop. The call may come back through Resume; if it does
 // not, the reconciler ends it.
-func (s *Service) Detach(ctx context.Context, a *Attachment, why string) error {
-	a.Call.State, a.Call.UpdatedAt = parley.CallDetached, time.Now().UTC()
-	err := a.Writer.Intent(ctx, parley.EventStreamDetached, parley.StreamDetachedData{Reason: why},
-		func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, a.Call.OrgID, a.Call) })
+func (s *Service) Detach(ctx context.Context, a *Attachment) error {
+	return s.detach(ctx, a, parley.StreamDetachedData{Reason: reasonStreamGone})
+}
+
+// HandOver records that this process lets the call go so that another one can take it, and has the carrier ask for it:
+// the answer to its next request comes from whoever is sent that request.
+func (s *Service) HandOver(ctx context.Context, a *Attachment) error {
+	if err := s.detach(ctx, a, parley.StreamDetachedData{Reason: "this process is stopping", HandedOver: true}); err != nil {
+		return err
+	}
+	return s.moveOn(ctx, a, parley.IntentNone)
+}
+
+func (s *Service) detach(ctx context.Context, a *Attachment, why parley.StreamDetachedData) error {
+	err := a.Writer.Intent(ctx, parley.EventStreamDetached, why,
+		func(ctx context.Context, tx *store.Tx) error {
+			c, err := tx.FindCall(ctx, a.Call.OrgID, a.Call.ID) // the carrier may have asked already
+			if err != nil {
+				return err
+			}
+			c.State, c.Owner, c.UpdatedAt = parley.CallDetached, "", time.Now().UTC()
+			if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
+				return err
+			}
+			return countStream(ctx, tx, a, c)
+		})
 	s.release(a, err)
 	return err
+}
+
+// countStream notes whether the stream that ends brought media.
+func countStream(ctx context.Context, tx *store.Tx, a *Attachment, c parley.Call) error {
+	before := c.EmptyStreams
+	c.EmptyStreams++
+	if a.HadMedia == nil || a.HadMedia() {
+		c.EmptyStreams = 0
+	}
+	if c.EmptyStreams == before {
+		return nil
+	}
+	return tx.SetResumes(ctx, c.OrgID, c)
 }
 
 // Abandon gives up an attachment that another process has taken over.
@@ -166,21 +216,31 @@ func (s *Service) Abandon(a *Attachment) { s.release(a, store.ErrFenced) }
 // Finish ends an attached call: the last event, the call row and the conversation row in one transaction.
 func (s *Service) Finish(ctx context.Context, a *Attachment, reason string) error {
 	a.Call.EndReason = reason
-	err := s.finish(ctx, a.Writer, a.Call, reason)
+	err := s.finish(ctx, a.Writer, a.Call, reason, a)
 	s.release(a, err)
 	return err
 }
 
-// finish closes the books of a call whose writer we hold.
-func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reason string) error {
+// finish closes the books of a call whose writer we hold. a is the stream that ended with it, nil if there was none.
+func (s *Service) finish(ctx context.Context, w *log.Writer, c parley.Call, reason string, a *Attachment) error {
 	s.billCarrier(ctx, w, c, reason)
 	var ended parley.Conversation
 	var log []parley.Event
 	err := w.Intent(ctx, parley.EventConversationEnded, parley.EndData{Reason: reason},
 		func(ctx context.Context, tx *store.Tx) error {
+			row, err := tx.FindCall(ctx, c.OrgID, c.ID)
+			if err != nil {
+				return err
+			}
+			if a != nil {
+				if err := countStream(ctx, tx, a, row); err != nil {
+					return err
+				}
+			}
 			now := time.Now().UTC()
-			c.State, c.EndReason, c.UpdatedAt = parley.CallEnded, reason, now
-			if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil {
+			row.State, row.EndReason, row.UpdatedAt = parley.CallEnded, reason, now
+			row.Intent = cmp.Or(c.Intent, row.Intent)
+			if err := tx.UpdateCall(ctx, c.OrgID, row); err != nil {
 				return err
 			}
 			conv, err := tx.FindConversation(ctx, c.OrgID, c.ID)

@@ -175,7 +175,7 @@ func TestDrainEndsLiveCallsWithANotice(t *testing.T) {
 	if conv, _ := h.conversation(); conv.EndReason != parley.EndServerStopped {
 		t.Errorf("conversation %+v", conv)
 	}
-	if _, r = h.dial(phone.Options{}); len(r.Notices) != 1 || r.Notices[0] != noticeBusy || h.count() != 1 {
+	if _, r = h.dial(phone.Options{}); len(r.Notices) != 1 || r.Notices[0] != texts["en"].words[textBusy] || h.count() != 1 {
 		t.Errorf("a new call while draining: %+v", r)
 	}
 }

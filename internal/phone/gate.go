@@ -40,3 +40,10 @@ func (g *gate) close() {
 	}
 	g.shut = true
 }
+
+// isShut reports whether no stream is let in any more.
+func (g *gate) isShut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shut
+}

@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"parley"
 	"parley/internal/call"
 	"parley/internal/capacity"
 	"parley/internal/log"
@@ -64,6 +63,9 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /twilio/voice", h.voice)
 	mux.HandleFunc("POST /twilio/resume", h.resume)
 	mux.HandleFunc("POST /twilio/status", h.status)
+	mux.HandleFunc("POST /twilio/dialed", h.dialed)
+	mux.HandleFunc("POST /twilio/whisper", h.whisper)
+	mux.HandleFunc("POST /twilio/leg", h.leg)
 	mux.HandleFunc("GET /twilio/stream/{token}", h.stream)
 	mux.HandleFunc("GET /web-call/{token}", h.webCall)
 }
@@ -75,23 +77,39 @@ func (h *Handler) StopTaking() { h.draining.Store(true) }
 func (h *Handler) Live() int { return h.opt.Host.Live() }
 
 // Drain turns new calls away and returns when the live ones have ended, or when ctx is done: then the rest is
-// ended with a spoken notice and waited for.
+// ended with a spoken notice and waited for. Where another process takes calls, live ones are handed over to it, each
+// at the end of a turn.
 func (h *Handler) Drain(ctx context.Context) {
 	h.draining.Store(true)
+	h.opt.Calls.Drain()
 	ended := make(chan struct{})
 	go func() {
 		h.streams.close()
 		close(ended)
 	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		h.stop()
-		<-ended
-	}
+	h.handOver(ctx, ended)
 	h.stop()
+	<-ended
 	h.opt.Host.Close()
 	h.farewells.wait()
+}
+
+// handOver waits until the streams have ended or ctx is done, and looks out for a process that takes the calls.
+func (h *Handler) handOver(ctx context.Context, ended <-chan struct{}) {
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		if h.opt.Calls.Others() {
+			h.opt.Host.HandOver()
+		}
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // maxForm bounds a webhook's body; Twilio's are a few kilobytes.
@@ -130,39 +148,4 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err
 		h.opt.Logger.Error("webhook failed", slog.String("doing", doing), slog.String("path", r.URL.Path), slog.Any("error", err))
 	}
 	http.Error(w, "Something went wrong on our side", http.StatusInternalServerError)
-}
-
-func (h *Handler) twiml(w http.ResponseWriter, verbs ...twilio.Verb) {
-	if err := twilio.WriteTwiML(w, verbs...); err != nil {
-		h.opt.Logger.Warn("TwiML not delivered", slog.Any("error", err))
-	}
-}
-
-// What callers hear when no agent can talk to them.
-const (
-	noticeUnknown     = "This number is not in service. Please check the number and dial again."
-	noticeInactive    = "This line is not taking calls at the moment. Please try again later."
-	noticeBusy        = "All our lines are busy at the moment. Please call again in a few minutes."
-	noticeUnavailable = "We are sorry, we cannot continue this call right now. Please call again in a few minutes."
-)
-
-// connect answers with a media stream. The verb after it takes over when the stream is closed, whoever
-// closed it.
-func (h *Handler) connect(w http.ResponseWriter, t call.Ticket) {
-	h.twiml(w,
-		twilio.Connect{Stream: twilio.Stream{
-			URL:        h.streamURL + "/twilio/stream/" + t.Token,
-			Parameters: []twilio.Parameter{{Name: "conversationId", Value: t.ConversationID}},
-		}},
-		twilio.Redirect{Method: http.MethodPost, URL: h.opt.PublicURL + "/twilio/resume"},
-	)
-}
-
-// notice answers with words and what follows them.
-func (h *Handler) notice(w http.ResponseWriter, text, fallbackNumber string) {
-	if parley.IsE164(fallbackNumber) {
-		h.twiml(w, twilio.Say{Text: text}, twilio.Dial{Number: fallbackNumber})
-		return
-	}
-	h.twiml(w, twilio.Say{Text: text}, twilio.Hangup{})
 }

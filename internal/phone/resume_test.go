@@ -199,9 +199,9 @@ func TestVanishedStreamIsResumed(t *testing.T) {
 			}
 			h.until("history replayed", func() bool {
 				told, _ = h.toldSince(mark)
-				return strings.Contains(told, "conversation.item.create")
+				return strings.Contains(told, "response.create")
 			})
-			if !strings.Contains(told, "Hello, this is Ada.") || strings.Contains(told, "response.create") {
+			if !strings.Contains(told, "Hello, this is Ada.") || strings.Contains(told, "Greet the caller") || !strings.Contains(told, "broke off") {
 				t.Errorf("model was told on resume:\n%s", told)
 			}
 			_, mark = h.toldSince(0)
@@ -213,7 +213,7 @@ func TestVanishedStreamIsResumed(t *testing.T) {
 			t.Errorf("call %+v, %d conversations", c, h.count())
 		}
 		l.vanish()
-		if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, noticeUnavailable) || strings.Contains(body, "<Connect>") {
+		if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, texts["en"].words[textUnavailable]) || strings.Contains(body, "<Connect>") {
 			t.Errorf("after three resumes: %s", body)
 		}
 		done := inProgress()
@@ -281,7 +281,7 @@ func TestStreamsDuringADrain(t *testing.T) {
 	if err == nil || resp == nil || resp.StatusCode != 503 {
 		t.Errorf("a stream after the drain: %v", err)
 	}
-	if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, noticeUnavailable) {
+	if _, body := h.post("/twilio/resume", defaultToken, inProgress()); !strings.Contains(body, texts["en"].words[textUnavailable]) {
 		t.Errorf("resume: %s", body)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"parley"
 	"parley/internal/browser"
 	"parley/internal/call"
+	"parley/internal/ws"
 )
 
 // lastWords is how long a browser's stream waits for the end of its call to show up on record.
@@ -42,7 +43,7 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
+	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
 	if err != nil {
 		return // Accept has answered
 	}
@@ -69,6 +70,9 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	case begins && !h.takesWebCall(c):
 		stream.End(parley.EndOverload)
 		return
+	case begins && !h.admit(c.CallSID, c.OrgID, c.AgentID):
+		stream.End(parley.EndOverload)
+		return
 	case h.draining.Load():
 		stream.Leave() // the token is still good on another node, or here in a moment
 		return
@@ -77,6 +81,7 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	a, resume, err := h.opt.Calls.AttachBrowser(ctx, c, proof, origin, stream.ID)
 	cancel()
 	if a == nil {
+		h.opt.Capacity.Forget(c.CallSID)
 		h.opt.Logger.Warn("web call refused", slog.String("call_id", c.ID), slog.Any("error", err))
 		stream.End(parley.EndCarrierLost)
 		return
@@ -113,7 +118,7 @@ func (h *Handler) takesWebCall(c parley.Call) bool {
 		h.opt.Logger.Warn("web call refused: this server takes no new calls now", slog.String("call_id", c.ID))
 		return false
 	}
-	return h.admit(c.CallSID, &parley.Agent{ID: c.AgentID, OrgID: c.OrgID})
+	return h.admit(c.CallSID, c.OrgID, c.AgentID)
 }
 
 // awaitEnd gives the last words of the record their time to be shown before the end is.

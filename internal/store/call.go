@@ -222,9 +222,9 @@ func (tx *Tx) UpdateCall(ctx context.Context, orgID string, c parley.Call) error
 
 // errandText is how an errand is stored; scanCall reads it.
 func errandText(e parley.Errand) string {
-	raw, _ := json.Marshal(e) // strings and bytes only
-	if string(raw) == "{}" {
+	if e == (parley.Errand{}) {
 		return ""
 	}
+	raw, _ := json.Marshal(e) // strings only
 	return string(raw)
 }

@@ -35,6 +35,8 @@ var withoutOrganization = map[string]string{
 	"BeatProcess":           "server-wide: the server's own",
 	"DeleteProcess":         "server-wide: the server's own",
 	"Shared":                "no data",
+	"Notify":                "server-wide: ids only",
+	"Listen":                "server-wide: ids only",
 	"FindSetting":           "server-wide: the server's own",
 	"SetSetting":            "server-wide: the server's own",
 	"Savepoint":             "no data",

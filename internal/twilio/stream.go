@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"parley/internal/leg"
 	"parley/internal/ws"
@@ -27,9 +26,9 @@ type Start struct {
 	} `json:"mediaFormat"`
 }
 
-// carrierEvents is how many decoded events may wait for the session: 2.5 s of audio. The session never waits
-// for anything slower than memory.
-const carrierEvents = 128
+// carrierEvents is how many decoded events may wait for the session: 640 ms of audio. The session never waits
+// for anything slower than memory; a full channel makes the reader wait.
+const carrierEvents = 32
 
 // MediaStream is the caller's leg: one Media Streams WebSocket with µ-law audio in both directions. Methods
 // that send belong to one goroutine and never block; Close may be called by any.
@@ -41,7 +40,8 @@ type MediaStream struct {
 	done   chan struct{}
 	once   sync.Once
 	reader sync.WaitGroup
-	err    error // why events was closed; read after that
+	err    error       // why events was closed; read after that
+	heard  atomic.Bool // some audio has come
 
 	media, mark, clear []byte // message prefixes with the stream's SID
 	scratch            []byte
@@ -50,7 +50,7 @@ type MediaStream struct {
 
 // AcceptStream takes over an upgraded socket, reads Twilio's `connected` and `start` within the deadline and
 // starts delivering events. On error the socket is closed.
-func AcceptStream(c *websocket.Conn, deadline time.Duration) (*MediaStream, error) {
+func AcceptStream(c ws.Socket, deadline time.Duration) (*MediaStream, error) {
 	s := &MediaStream{
 		conn:   ws.New(c, ws.Options{ReadLimit: 256 << 10, QueueBytes: 1 << 20, WriteTimeout: 5 * time.Second}),
 		events: make(chan leg.CarrierEvent, carrierEvents),
@@ -114,6 +114,9 @@ func (s *MediaStream) Events() <-chan leg.CarrierEvent { return s.events }
 
 // Err says why Events was closed; nil after our own Close.
 func (s *MediaStream) Err() error { return s.err }
+
+// HadMedia reports whether the caller's audio has begun to come.
+func (s *MediaStream) HadMedia() bool { return s.heard.Load() }
 
 // SendMedia plays µ-law audio after everything sent before. It copies ulaw and allocates nothing.
 func (s *MediaStream) SendMedia(ulaw []byte) error {
@@ -212,6 +215,9 @@ func (s *MediaStream) finish(err error) {
 // events, and one bad frame must not end a call.
 func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
 	if payload, ok := s.fastMedia(raw); ok {
+		if !s.heard.Load() {
+			s.heard.Store(true)
+		}
 		return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: payload}, true
 	}
 	var m streamMessage
@@ -221,6 +227,7 @@ func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
 	switch m.Event {
 	case "media":
 		if m.Media.Track == "inbound" && len(m.Media.Payload) > 0 {
+			s.heard.Store(true)
 			return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: m.Media.Payload}, true
 		}
 	case "mark":

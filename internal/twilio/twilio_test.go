@@ -17,6 +17,7 @@ import (
 
 	"parley/internal/leg"
 	"parley/internal/sim/schema"
+	"parley/internal/ws"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,7 +70,7 @@ func TestTwiMLIsEscapedAndInOrder(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
 	err := WriteTwiML(w, Connect{Stream: Stream{URL: "wss://h/s", Parameters: []Parameter{{Name: "n", Value: `"><Hangup/>`}}}},
-		Redirect{Method: "POST", URL: "https://h/r"}, Say{Text: "a & <b>"}, Dial{Number: "+1"}, Hangup{})
+		Redirect{Method: "POST", URL: "https://h/r"}, Say{Text: "a & <b>"}, Dial{Number: DialNumber{Number: "+1"}}, Hangup{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func accept(t *testing.T, first ...string) (*MediaStream, *websocket.Conn, error
 	got := make(chan result, 1)
 	finish := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
+		c, err := ws.Accept(w, r, nil)
 		if err != nil {
 			t.Error(err)
 			return

@@ -48,10 +48,45 @@ type Pause struct {
 	Seconds int      `xml:"length,attr"`
 }
 
-// Dial connects the caller to a phone number.
+// Play presses keys: 0-9, * and #, and w for a pause of half a second. The call hears them as tones.
+type Play struct {
+	XMLName xml.Name `xml:"Play"`
+	Digits  string   `xml:"digits,attr"`
+}
+
+// Dial connects the caller to a phone number. With an Action, the verbs after it are not executed: Action is asked
+// what follows when the dialed party has hung up or could not be reached (DialCallStatus).
 type Dial struct {
 	XMLName xml.Name `xml:"Dial"`
-	Number  string   `xml:"Number"`
+	Action  string   `xml:"action,attr,omitempty"`
+	// Timeout is how many seconds the party's phone rings; 0 = Twilio's 30.
+	Timeout  int    `xml:"timeout,attr,omitempty"`
+	CallerID string `xml:"callerId,attr,omitempty"` // "" = the caller's own number
+	// AnswerOnBridge lets the caller hear ringing until both are connected, also while Number.URL is executed.
+	AnswerOnBridge bool `xml:"answerOnBridge,attr,omitempty"`
+	Number         DialNumber
+}
+
+// DialNumber is the noun of Dial: a number in E.164 form.
+type DialNumber struct {
+	XMLName xml.Name `xml:"Number"`
+	// URL answers with what the dialed party hears before it is connected; "" = it is connected at once.
+	URL string `xml:"url,attr,omitempty"`
+	// StatusCallback is told of StatusCallbackEvent ("initiated ringing answered completed") of the dialed call.
+	StatusCallback      string `xml:"statusCallback,attr,omitempty"`
+	StatusCallbackEvent string `xml:"statusCallbackEvent,attr,omitempty"`
+	Number              string `xml:",chardata"`
+}
+
+// Gather speaks a text while it waits for keys, which it posts to Action as Digits. Without any, the verbs after it
+// are executed.
+type Gather struct {
+	XMLName   xml.Name `xml:"Gather"`
+	Input     string   `xml:"input,attr"` // dtmf
+	NumDigits int      `xml:"numDigits,attr"`
+	Timeout   int      `xml:"timeout,attr"` // seconds after the text, and between keys
+	Action    string   `xml:"action,attr"`
+	Say       Say
 }
 
 // Hangup ends the call.
@@ -62,8 +97,10 @@ type Hangup struct {
 func (Connect) verb()  {}
 func (Redirect) verb() {}
 func (Say) verb()      {}
+func (Play) verb()     {}
 func (Pause) verb()    {}
 func (Dial) verb()     {}
+func (Gather) verb()   {}
 func (Hangup) verb()   {}
 
 // WriteTwiML answers a webhook with the verbs in order. Texts are escaped by the encoder, so a name or number

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"math"
 	"time"
 
 	"parley"
@@ -25,7 +26,7 @@ type budget struct {
 func newBudget(cfg Config) budget {
 	b := budget{spent: cfg.Spent}
 	if v := cfg.Agent.Voice; v != nil && v.MaxCost != nil {
-		b.limit = int64(*v.MaxCost * 1e6)
+		b.limit = int64(math.Round(*v.MaxCost * 1e6))
 	}
 	return b
 }

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -32,14 +33,25 @@ func (s *Session) leaves(r toolResult, now time.Time) bool {
 	return s.spoke == r.call.ResponseID
 }
 
+// keepCall takes back that the call ends, unless its time is over.
+func (s *Session) keepCall() {
+	if !s.prompts.final {
+		s.leaveBy, s.leaveReason = time.Time{}, ""
+	}
+}
+
 // leave ends the call once nothing is being said, asked or done any more. A caller who speaks meanwhile keeps the
 // call (interrupt).
 func (s *Session) leave(now time.Time) {
 	if s.outcome != nil || s.leaveBy.IsZero() {
 		return
 	}
-	heard := !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.tools.running() == 0
-	if heard || !now.Before(s.leaveBy) {
-		s.end(parley.EndAgentHangup, parley.IntentHangup)
+	if s.quiet() || !now.Before(s.leaveBy) {
+		s.end(cmp.Or(s.leaveReason, parley.EndAgentHangup), parley.IntentHangup)
 	}
+}
+
+// quiet reports whether nothing is being said, asked or done.
+func (s *Session) quiet() bool {
+	return !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.tools.running() == 0
 }

@@ -41,7 +41,7 @@ func calls(t *testing.T, st *store.Store) {
 
 	c.State, c.Owner, c.StreamSID, c.Intent = parley.CallDetached, "p1", "MZ1", parley.IntentHangup
 	c.EndReason, c.Resumes, c.UpdatedAt = parley.EndAgentHangup, 2, Now().Add(time.Second)
-	c.Errand, c.Returns = parley.Errand{Target: "Sales", Number: "+15550100009", TokenHash: []byte{0, 255}, Stage: parley.ErrandFailed, Failure: "busy"}, 3
+	c.Errand, c.Returns = parley.Errand{Target: "Sales", Number: "+15550100009", TokenHash: "00ff", Stage: parley.ErrandFailed, Failure: "busy"}, 3
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateCall(ctx, agent.OrgID, c) })
 	c.RecentResumes, c.EmptyStreams = []time.Time{Now(), Now().Add(time.Second)}, 1
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.SetResumes(ctx, agent.OrgID, c) })

@@ -103,13 +103,13 @@ func toolLists(t *testing.T, st *store.Store) {
 		want  string
 		total int
 	}{
-		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,End call,Current time,Calculator", 7},
-		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Current time,End call,Zebra,STRASSE,Ärger 100%_,Dial", 7},
-		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,End call,Current time,Calculator", 7},
-		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Current time,Dial,End call,STRASSE,Zebra,Ärger 100%_", 7},
-		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Current time,Dial", 7},
-		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 9}, "", 7},
-		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "End call,Current time,Calculator", 3},
+		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 10},
+		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Current time,End call,Leave voicemail,Send key tones,Transfer call,Zebra,STRASSE,Ärger 100%_,Dial", 10},
+		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 10},
+		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Current time,Dial,End call,Leave voicemail,Send key tones,STRASSE,Transfer call,Zebra,Ärger 100%_", 10},
+		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Current time,Dial", 10},
+		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 10}, "", 10},
+		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 6},
 		{"own", parley.ToolFilter{Kind: parley.ToolHTTP, Limit: 1}, "Dial", 4},
 		{"category", parley.ToolFilter{Category: "shop"}, "Ärger 100%_,STRASSE,Zebra", 3},
 		{"folded search", parley.ToolFilter{Search: "straße"}, "STRASSE", 1},
