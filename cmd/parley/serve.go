@@ -21,6 +21,7 @@ import (
 	"parley/internal/log"
 	"parley/internal/metric"
 	"parley/internal/phone"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/server"
 	"parley/internal/sim/model"
@@ -53,19 +54,20 @@ type app struct {
 	carrier  parley.Credentials // of the default organization; simulated ones when none are configured
 	model    *model.Server      // nil unless simulated
 
-	metrics  *metric.Registry
-	bill     *bill.Bill
-	counts   *voice.Counts
-	load     *capacity.Watch
-	capacity *capacity.Capacity
-	traces   *trace.Exporter // nil: off
-	log      *log.Log
-	auth     *auth.Authenticator
-	calls    *call.Service
-	host     *voice.Host
-	phone    *phone.Handler
-	chat     *chat.Service
-	server   *server.Server
+	metrics    *metric.Registry
+	bill       *bill.Bill
+	counts     *voice.Counts
+	load       *capacity.Watch
+	capacity   *capacity.Capacity
+	traces     *trace.Exporter // nil: off
+	log        *log.Log
+	auth       *auth.Authenticator
+	calls      *call.Service
+	host       *voice.Host
+	recordings *record.Folder
+	phone      *phone.Handler
+	chat       *chat.Service
+	server     *server.Server
 
 	closers []closer // ended in reverse order
 }

@@ -21,6 +21,7 @@ import (
 	"parley/internal/chat"
 	"parley/internal/limit"
 	"parley/internal/number"
+	"parley/internal/record"
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
@@ -43,8 +44,11 @@ type Options struct {
 
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
-	Chat    *chat.Service
-	Calls   *call.Service   // begins web calls, signs for the simulated phone
+	Chat  *chat.Service
+	Calls *call.Service // begins web calls, signs for the simulated phone
+	// Recordings is where the sound of calls is kept; nil = nowhere.
+	Recordings *record.Folder
+
 	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 
@@ -88,6 +92,7 @@ func (a *API) operations() {
 	a.numberOperations()
 	a.toolOperations()
 	a.conversationOperations()
+	a.recordingOperations()
 	a.chatOperations()
 	a.webCallOperations()
 	a.testCallOperations()

@@ -22,6 +22,7 @@ import (
 type Attachment struct {
 	Call      parley.Call
 	Agent     parley.Agent
+	Epoch     int64 // of the call, raised by this attachment
 	Writer    *log.Writer
 	History   []leg.HistoryItem // of earlier streams of the same call
 	Spent     int64             // by them, in micro-dollars, without the carrier
@@ -85,7 +86,7 @@ func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, stream
 	if err != nil {
 		return nil, fmt.Errorf("attach stream: %w", err)
 	}
-	a := &Attachment{Call: c, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
+	a := &Attachment{Call: c, Epoch: epoch, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
 	s.held.add(a)
 	if err := s.furnish(ctx, a, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch}); err != nil {
 		s.release(a, err)

@@ -90,3 +90,9 @@ func say(t text, language string) twilio.Say {
 	}
 	return twilio.Say{Language: in.locale, Text: in.words[t]}
 }
+
+// localeOf is the voice for an operator's own words in a language, "" when we know none.
+func localeOf(language string) string {
+	base, _, _ := strings.Cut(strings.ToLower(language), "-")
+	return texts[base].locale
+}

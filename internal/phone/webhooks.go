@@ -80,7 +80,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, form url.Values
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent))
 	default:
-		h.connect(w, ticket, languageOf(&in.Agent))
+		h.connect(w, ticket, languageOf(&in.Agent), recordingNotice(in.Agent)...)
 	}
 }
 
@@ -94,6 +94,15 @@ func (h *Handler) known(w http.ResponseWriter, r *http.Request, form url.Values,
 	}
 	h.opt.Logger.Warn("webhook repeated for an answered call", slog.String("call_sid", in.CallSID))
 	h.twiml(w, twilio.Hangup{})
+}
+
+// recordingNotice is what a caller hears before a recording begins, where the agent wants one. The carrier says it, so
+// that it is heard to its end before any sound is kept.
+func recordingNotice(agent parley.Agent) []twilio.Verb {
+	if v := agent.Voice; v != nil && v.Recording && v.RecordingNotice != "" {
+		return []twilio.Verb{twilio.Say{Language: localeOf(languageOf(&agent)), Text: v.RecordingNotice}}
+	}
+	return nil
 }
 
 func languageOf(agent *parley.Agent) string {

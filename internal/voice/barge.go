@@ -157,11 +157,13 @@ func (s *Session) listen(now time.Time) {
 	case !s.agentHeard(now):
 		// It has ended by itself meanwhile: nothing is to be interrupted.
 	case v == proven:
+		s.allowed(now)
 		u.confirmed, b.current = true, nil // from here on the caller has the word
 		s.interrupt(parley.ByGate, now)
 	case b.paused != nil && (v == silent || !now.Before(b.pausedAt.Add(pauseLimit))):
 		s.resume(now)
 	case v == voiced && b.paused == nil && !u.paused && s.mayPause(now):
+		s.allowed(now)
 		s.pause(u, now)
 	}
 }
@@ -185,7 +187,7 @@ func (s *Session) pause(u *utterance, now time.Time) {
 	anythingSent := s.ledger.sent > 0
 	b.unheard = s.ledger.rewind(now)
 	if anythingSent {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	b.gate.echo.cleared(now)
 	s.reportHeard(now)

@@ -84,8 +84,8 @@ func TestANodPausesAndPlaybackGoesOnWhereItWasHeard(t *testing.T) {
 			r, m := talk(t, rigOptions{way: w})
 			r.sound(m, 300*ms)
 			r.words("Uh-huh.")
-			if r.carrier.clears != 1 {
-				t.Errorf("%+v: %d clears, want the one of the pause", w, r.carrier.clears)
+			if r.carrier.cleared() != 1 {
+				t.Errorf("%+v: %d clears, want the one of the pause", w, r.carrier.cleared())
 			}
 			time.Sleep(5 * time.Second)
 			// What is repeated or lost is what the estimate of the heard position is wrong by.
@@ -123,8 +123,8 @@ func TestAPauseBecomesTheInterruption(t *testing.T) {
 			r.sound(m, 1500*ms)
 			time.Sleep(time.Second)
 			cuts := find[parley.InterruptionData](r.tape, parley.EventInterruption)
-			if len(cuts) != 1 || r.carrier.clears != 1 {
-				t.Fatalf("%+v: %d interruptions, %d clears", w, len(cuts), r.carrier.clears)
+			if len(cuts) != 1 || r.carrier.cleared() != 1 {
+				t.Fatalf("%+v: %d interruptions, %d clears", w, len(cuts), r.carrier.cleared())
 			}
 			c := cuts[0]
 			cut{c, r.carrier.playedMs()}.right(t, w, 0, "pause, then speech")
@@ -166,8 +166,8 @@ func TestGenerationGoesOnDuringAPause(t *testing.T) {
 		r.responseDone("r1", "completed")
 		before := r.carrier.playedMs()
 		time.Sleep(100 * ms)
-		if got := r.carrier.playedMs(); got != before || r.carrier.clears != 1 {
-			t.Errorf("%d ms were played in the pause, %d clears", got-before, r.carrier.clears)
+		if got := r.carrier.playedMs(); got != before || r.carrier.cleared() != 1 {
+			t.Errorf("%d ms were played in the pause, %d clears", got-before, r.carrier.cleared())
 		}
 		time.Sleep(4 * time.Second)
 		if got := r.carrier.playedMs(); got < 1995 || got > 2025 {
@@ -291,8 +291,8 @@ func TestAGreetingIsStoppedOnlyBySpeech(t *testing.T) {
 		r.sound(m, 400*ms)
 		r.words("Hello?")
 		time.Sleep(4 * time.Second)
-		if r.carrier.clears != 0 || r.carrier.playedMs() != 4000 || r.fateOf("u1").State != parley.TurnBackchannel {
-			t.Errorf("%d clears, %d ms played, %+v", r.carrier.clears, r.carrier.playedMs(), r.fateOf("u1"))
+		if r.carrier.cleared() != 0 || r.carrier.playedMs() != 4000 || r.fateOf("u1").State != parley.TurnBackchannel {
+			t.Errorf("%d clears, %d ms played, %+v", r.carrier.cleared(), r.carrier.playedMs(), r.fateOf("u1"))
 		}
 		r.stop()
 	})
@@ -300,8 +300,8 @@ func TestAGreetingIsStoppedOnlyBySpeech(t *testing.T) {
 		r, m := greeting(t)
 		r.sound(m, 1200*ms)
 		time.Sleep(500 * ms)
-		if r.carrier.clears != 1 || r.fateOf("u1").State != parley.TurnAnswered || creates(r) != 2 {
-			t.Errorf("%d clears, %+v, %q", r.carrier.clears, r.fateOf("u1"), r.model.log())
+		if r.carrier.cleared() != 1 || r.fateOf("u1").State != parley.TurnAnswered || creates(r) != 2 {
+			t.Errorf("%d clears, %+v, %q", r.carrier.cleared(), r.fateOf("u1"), r.model.log())
 		}
 		r.stop()
 	})
@@ -321,12 +321,12 @@ func TestPausesForNothingEnd(t *testing.T) {
 			r.sound(m, 240*ms)
 			time.Sleep(400 * ms)
 		}
-		if r.carrier.clears != pauseCredit {
-			t.Errorf("%d pauses, want %d", r.carrier.clears, pauseCredit)
+		if r.carrier.cleared() != pauseCredit {
+			t.Errorf("%d pauses, want %d", r.carrier.cleared(), pauseCredit)
 		}
 		r.sound(m, 1500*ms)
-		if r.carrier.clears != pauseCredit+1 {
-			t.Errorf("%d clears: speech did not stop the agent", r.carrier.clears)
+		if r.carrier.cleared() != pauseCredit+1 {
+			t.Errorf("%d clears: speech did not stop the agent", r.carrier.cleared())
 		}
 		r.stop()
 	})
@@ -343,8 +343,8 @@ func TestAPauseEndsWithoutTheCarriersFrames(t *testing.T) {
 		r.carrier.holdFrames(true)
 		played := r.carrier.playedMs()
 		time.Sleep(2 * time.Second)
-		if got := r.carrier.playedMs() - played; r.carrier.clears != 1 || got < 1200 {
-			t.Errorf("%d clears, %d ms played in 2 s", r.carrier.clears, got)
+		if got := r.carrier.playedMs() - played; r.carrier.cleared() != 1 || got < 1200 {
+			t.Errorf("%d clears, %d ms played in 2 s", r.carrier.cleared(), got)
 		}
 		r.carrier.holdFrames(false)
 		r.stop()

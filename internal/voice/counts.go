@@ -127,6 +127,13 @@ func (c *watchedCarrier) SendClear() error {
 	return err
 }
 
+// allowed counts the time until the clear from now on: the gate lets the session act on what the model has heard before.
+func (s *Session) allowed(now time.Time) {
+	if r, ok := s.rec.(*watchedRecorder); ok {
+		r.w.speechAt = now
+	}
+}
+
 type watchedRecorder struct {
 	Recorder
 	w *watch

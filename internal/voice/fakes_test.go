@@ -273,13 +273,26 @@ func (c *carrierSim) playedMs() int64 {
 	return int64(len(c.played)) / bytesPerMs
 }
 
+// cleared is how often the buffer was cleared.
+func (c *carrierSim) cleared() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clears
+}
+
 // modelSim records what the session asks of the model; the test says what the model does.
 type modelSim struct {
 	events chan leg.ModelEvent
 	once   sync.Once
 	done   chan struct{}
 
+	obliging bool                                // says at once that its session is configured
+	expires  time.Time                           // of its session, when obliging
+	answer   func(leg.Ask) (text string, ms int) // answers every response.create at once, when set; ms < 0: not
+
 	mu         sync.Mutex
+	asks       []leg.Ask
+	gone       bool     // see vanish
 	sent       []string // one line per client event
 	n          int
 	heardAudio int
@@ -319,10 +332,28 @@ func (m *modelSim) Err() error                    { return nil }
 func (m *modelSim) Close()                        { m.once.Do(func() { close(m.done) }) }
 func (m *modelSim) Wait()                         {}
 func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
+	if m.obliging {
+		m.say(leg.ModelEvent{Kind: leg.ModelSessionCreated, Expires: m.expires}, leg.ModelEvent{Kind: leg.ModelSessionUpdated})
+	}
 	return m.note("configure"), nil
 }
 func (m *modelSim) AddItem(h leg.HistoryItem) error {
-	m.note("history %s %s", h.Role, h.Text)
+	switch place := ""; {
+	case h.Kind == leg.HistoryToolCall:
+		m.note("call %s %s %s", h.CallID, h.Name, h.Arguments)
+	case h.Kind == leg.HistoryToolResult:
+		m.note("result %s %s", h.CallID, h.Text)
+	case h.Audio != "":
+		m.note("history %s audio", h.Role)
+		m.mu.Lock()
+		m.heardAudio += len(h.Audio)
+		m.mu.Unlock()
+	default:
+		if h.After != "" {
+			place = " after " + h.After
+		}
+		m.note("history %s %s%s", h.Role, h.Text, place)
+	}
 	return nil
 }
 func (m *modelSim) AppendAudio(b []byte) error {
@@ -335,8 +366,22 @@ func (m *modelSim) AppendAudio(b []byte) error {
 	return nil
 }
 func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
+	m.mu.Lock()
+	m.asks = append(m.asks, a)
+	n := len(m.asks)
+	m.mu.Unlock()
 	if m.onCreate != nil {
 		m.onCreate()
+	}
+	if m.answer != nil {
+		if text, ms := m.answer(a); ms >= 0 {
+			id := fmt.Sprintf("%p-%d", m, n)
+			m.reply("r"+id, "a"+id, text, ms)
+			m.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: "r" + id, Status: "completed"})
+		}
+	}
+	if a.Purpose != "" {
+		return m.note("create %s", a.Purpose), nil
 	}
 	if a.Instructions != "" {
 		return m.note("create with instructions"), nil
@@ -520,23 +565,27 @@ func (r *rig) wait() Outcome {
 }
 
 // reply lets the model answer with one item of ms milliseconds of audio and the text, generated at once.
-func (r *rig) reply(resp, item, text string, ms int) {
-	r.model.say(
+func (r *rig) reply(resp, item, text string, ms int) { r.model.reply(resp, item, text, ms) }
+
+func (r *rig) part(resp, item, text string, ms int) { r.model.part(resp, item, text, ms) }
+
+func (m *modelSim) reply(resp, item, text string, ms int) {
+	m.say(
 		leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: resp},
 		leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: resp, ItemID: item, ItemType: "message"},
 	)
-	r.part(resp, item, text, ms)
-	r.model.say(
+	m.part(resp, item, text, ms)
+	m.say(
 		leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: resp, ItemID: item},
 		leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: resp, ItemID: item, ItemType: "message", Status: "completed"},
 	)
 }
 
-func (r *rig) part(resp, item, text string, ms int) {
-	r.model.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
+func (m *modelSim) part(resp, item, text string, ms int) {
+	m.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
 	for ms > 0 {
 		n := min(ms, 130) // uneven, not a multiple of 20 ms
-		r.model.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: bytes.Repeat([]byte{agentByte}, n*bytesPerMs)})
+		m.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: bytes.Repeat([]byte{agentByte}, n*bytesPerMs)})
 		ms -= n
 	}
 }

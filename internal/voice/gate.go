@@ -43,6 +43,8 @@ type gate struct {
 	sound  sound
 
 	loud, voiced int // frames of all sounds so far
+
+	above time.Time // when the last frame was heard that stands out from the line's noise
 }
 
 // sound is a run of loud frames with short gaps.
@@ -96,6 +98,9 @@ func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 	db := max(audio.LevelULaw(ulaw), quietest)
 	defer func() { copy(g.before[:], ulaw) }()
 	g.floor.hear(db)
+	if db > g.floor.at+9 {
+		g.above = at
+	}
 	agent := g.echo.heard(at)
 	if speaks {
 		if db > g.floor.at+9 {
