@@ -53,7 +53,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 
 func (s *Session) append(ulaw []byte) {
 	s.appended += int64(len(ulaw))
-	s.ear.hear(ulaw)
+	s.tail.hear(ulaw)
 	s.modelSent(s.model.AppendAudio(ulaw))
 }
 

@@ -291,8 +291,8 @@ type modelSim struct {
 	answer   func(leg.Ask) (text string, ms int) // answers every response.create at once, when set; ms < 0: not
 
 	mu         sync.Mutex
-	err        error // of every send, once set
 	asks       []leg.Ask
+	gone       bool     // see vanish
 	sent       []string // one line per client event
 	n          int
 	heardAudio int

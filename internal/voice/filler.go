@@ -103,7 +103,7 @@ func (s *Session) stopFiller(now time.Time) {
 	unheard := s.ledger.rewind(now)
 	s.ledger.remove(p)
 	if unheard > 0 {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	s.barge.gate.echo.cleared(now)
 	s.rec.Fact(parley.EventFillerPlayed, parley.FillerPlayedData{HeardMs: heard / bytesPerMs})

@@ -91,7 +91,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.signOfLife(now)
 	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
-	s.ear.started(ev.AudioMs)
+	s.tail.started(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	s.stopFiller(now)
 	s.speechBegins(ev.ItemID, now)
@@ -99,7 +99,7 @@ func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 
 func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
-	s.ear.stopped(ev.AudioMs)
+	s.tail.stopped(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: s.endpointMs(ev.AudioMs, now)}
 	if s.speechEnds(t, now) {
@@ -113,7 +113,7 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
 func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
-	s.memory.turn(ev.ItemID, ev.After, s.ear.committed())
+	s.memory.turn(ev.ItemID, ev.After, s.tail.committed())
 	s.swap.turnAt = time.Now()
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
 	s.turnCommitted(ev.ItemID, now)

@@ -70,7 +70,7 @@ func (s *Session) idle() bool { return s.lineFree() && !s.ledger.speaking() }
 // lineFree reports whether the model can be asked for something that nobody waits for. What is still being played may
 // go on.
 func (s *Session) lineFree() bool {
-	if s.ear.open && time.Since(s.lastActivity) < commitTimeout {
+	if s.tail.open && time.Since(s.lastActivity) < commitTimeout {
 		return false // a turn of the caller comes
 	}
 	return s.ready && s.outcome == nil && !s.callerSpeaking && !s.cutOff && !s.seq.busy() && !s.seq.wanted && s.retryAt.IsZero() && s.leaveBy.IsZero()

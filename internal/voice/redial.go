@@ -15,7 +15,7 @@ import (
 const (
 	attemptTimeout  = 5 * time.Second  // from dialing to a configured session
 	defaultPatience = 15 * time.Second // with all attempts together
-	maxAttempts     = 6
+	maxAttempts     = 10
 	healthyAfter    = time.Minute
 	doubtTimeout    = 1500 * time.Millisecond // for a new session to notice that the caller is speaking
 )
@@ -178,7 +178,7 @@ func (s *Session) dropModel(resume bool) {
 		s.seq.want(ask)
 	}
 	s.cutShort()
-	if audio, midTurn := s.ear.lost(); s.appended > 0 || midTurn {
+	if audio, midTurn := s.tail.lost(); s.appended > 0 || midTurn {
 		s.held = append(audio, s.held...)
 		s.midTurn = midTurn
 		s.appended = 0
@@ -270,7 +270,7 @@ func (s *Session) retellAll() int {
 	if held := s.held; len(held) > 0 {
 		s.held = nil
 		if s.midTurn {
-			s.ear.resume()
+			s.tail.resume()
 		}
 		if s.append(held); !s.ready {
 			s.held = held
@@ -335,7 +335,7 @@ func (s *Session) tendModel(now time.Time) {
 	case s.ready:
 		if due(o.doubtBy) {
 			o.doubtBy, s.callerSpeaking = time.Time{}, false
-			s.ear.drop()
+			s.tail.drop()
 			if s.cutOff {
 				s.commitBy = now
 			}

@@ -339,7 +339,7 @@ func TestRedialBacksOffAndGivesUp(t *testing.T) {
 	}{
 		"at the first try":             {lose: true, dials: 2, within: 10 * ms, ok: true},
 		"when the provider comes back": {fail: func(n int) error { return when(n > 0 && n < 4, down) }, lose: true, dials: 5, within: 4 * time.Second, ok: true},
-		"when nobody answers":          {fail: func(n int) error { return when(n > 0, down) }, lose: true, dials: 6, within: 15 * time.Second},
+		"when nobody answers":          {fail: func(n int) error { return when(n > 0, down) }, lose: true, dials: 7, within: 15 * time.Second},
 		"when the call begins badly":   {fail: func(n int) error { return when(n < 2, down) }, dials: 3, within: 2 * time.Second, ok: true},
 		"when it never begins":         {fail: func(int) error { return down }, dials: 6, within: 15 * time.Second},
 		"never after a refusal":        {fail: func(n int) error { return when(n > 0, &leg.ModelFailure{Code: "invalid_api_key"}) }, lose: true, dials: 2, within: 10 * ms},
@@ -411,7 +411,7 @@ func TestSessionsThatDieYoung(t *testing.T) {
 				r.model = d.newest(t, n)
 				continue
 			}
-			if n < 15 || n > 19 {
+			if n < 15 || n > 23 {
 				t.Errorf("given up after %d sessions", n)
 			}
 			break

@@ -140,7 +140,7 @@ type Session struct {
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
 	memory  memory
-	ear     ear
+	tail    tail
 	outage  outage
 	swap    swap
 	prompts prompts

@@ -140,7 +140,7 @@ func sessionShare(left time.Duration) time.Duration { return max(left/4, 100*tim
 
 // betweenResponses reports whether nothing is being generated, asked or said by the caller.
 func (s *Session) betweenResponses() bool {
-	return !s.seq.busy() && s.retryAt.IsZero() && !s.callerSpeaking && !s.ear.open && !s.cutOff
+	return !s.seq.busy() && s.retryAt.IsZero() && !s.callerSpeaking && !s.tail.open && !s.cutOff
 }
 
 // silent reports whether nobody would notice a change of the model's session.

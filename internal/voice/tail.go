@@ -1,15 +1,15 @@
 package voice
 
 const (
-	earBytes     = 2_000 * bytesPerMs  // caller's audio kept all the time
+	tailBytes    = 2_000 * bytesPerMs  // caller's audio kept all the time
 	maxTurnAudio = 15_000 * bytesPerMs // and of a turn under way
 	preRoll      = 500 * bytesPerMs    // given to a new session when the caller does not speak: a word may have begun
 )
 
-// ear keeps the caller's newest audio until the model has certainly made a turn of it, so that nothing has to be said
+// tail keeps the caller's newest audio until the model has certainly made a turn of it, so that nothing has to be said
 // twice when the model is lost. Positions are bytes given to the model's session so far.
-type ear struct {
-	ring [earBytes]byte
+type tail struct {
+	ring [tailBytes]byte
 	end  int64 // position of the newest byte's end
 
 	turn     []byte // of the turn under way, from its beginning on
@@ -19,9 +19,9 @@ type ear struct {
 }
 
 // hear books audio that was given to the model.
-func (e *ear) hear(ulaw []byte) {
+func (e *tail) hear(ulaw []byte) {
 	for rest := ulaw; len(rest) > 0; {
-		n := copy(e.ring[e.end%earBytes:], rest)
+		n := copy(e.ring[e.end%tailBytes:], rest)
 		e.end += int64(n)
 		rest = rest[n:]
 	}
@@ -35,15 +35,15 @@ func (e *ear) hear(ulaw []byte) {
 }
 
 // since returns a copy of what was heard from a position on, as far as it is kept.
-func (e *ear) since(from int64) []byte {
-	from = max(from, e.end-earBytes, e.settled, 0)
+func (e *tail) since(from int64) []byte {
+	from = max(from, e.end-tailBytes, e.settled, 0)
 	if from >= e.end {
 		return nil
 	}
 	out := make([]byte, 0, e.end-from)
 	for from < e.end {
-		at := from % earBytes
-		n := min(e.end-from, earBytes-at)
+		at := from % tailBytes
+		n := min(e.end-from, tailBytes-at)
 		out = append(out, e.ring[at:at+n]...)
 		from += n
 	}
@@ -51,7 +51,7 @@ func (e *ear) since(from int64) []byte {
 }
 
 // started says that the caller's turn began at a position.
-func (e *ear) started(ms int64) {
+func (e *tail) started(ms int64) {
 	if e.open {
 		return
 	}
@@ -61,14 +61,14 @@ func (e *ear) started(ms int64) {
 }
 
 // stopped says where the turn ended: what follows is not part of it.
-func (e *ear) stopped(ms int64) {
+func (e *tail) stopped(ms int64) {
 	if e.open {
 		e.settled = max(e.settled, min(ms*bytesPerMs, e.end))
 	}
 }
 
 // committed returns the audio of the turn, which is an item of the model's now.
-func (e *ear) committed() string {
+func (e *tail) committed() string {
 	if !e.open {
 		return ""
 	}
@@ -83,15 +83,15 @@ func (e *ear) committed() string {
 }
 
 // resume says that a turn under way goes on with what the new session hears from its beginning.
-func (e *ear) resume() {
+func (e *tail) resume() {
 	e.turn, e.turnFrom, e.open = nil, e.end, true
 }
 
 // drop gives up the turn under way: it was none.
-func (e *ear) drop() { e.turn, e.open = nil, false }
+func (e *tail) drop() { e.turn, e.open = nil, false }
 
 // lost forgets the positions of a session that is gone and returns what the next one has to hear again.
-func (e *ear) lost() (audio []byte, midTurn bool) {
+func (e *tail) lost() (audio []byte, midTurn bool) {
 	if e.open {
 		audio = e.turn
 	} else {
