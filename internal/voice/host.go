@@ -110,7 +110,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	if s != nil {
 		s.Rejoin(watched, rec, a.Call, recording, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, watched, rec, a, recording, logger)
+		Aside(func() { s = h.session(ctx, watched, rec, a, recording, logger) })
 	}
 	out := h.run(ctx, s, logger)
 	endRecording(rec, recording)
