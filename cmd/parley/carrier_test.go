@@ -85,7 +85,7 @@ func (w *carrierWorld) serve(listen string, args ...string) *node {
 	w.t.Helper()
 	n := &node{url: "http://" + listen, log: &watched{more: make(chan struct{}, 1)}, ended: make(chan struct{})}
 	n.Cmd = exec.Command(os.Args[0], append([]string{
-		"serve", "--listen", listen, "--public-url", w.balance.url, "--bootstrap-key", killKey, "--rate-limit", "1000000", "--twilio-api-url", w.rest.URL(),
+		"serve", "--listen", listen, "--public-url", w.balance.url, "--bootstrap-key", killKey, "--rate-limit", "1000000", "--max-calls", "1000", "--twilio-api-url", w.rest.URL(),
 		"--twilio-account-sid", w.account, "--twilio-auth-token", w.token, "--openai-api-key", w.model.Key(), "--openai-base-url", w.model.BaseURL(),
 	}, args...)...)
 	n.Env = append(os.Environ(), "RUN_MAIN=1")

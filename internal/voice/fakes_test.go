@@ -286,13 +286,15 @@ type modelSim struct {
 	once   sync.Once
 	done   chan struct{}
 
-	obliging bool                                // says at once that its session is configured
-	expires  time.Time                           // of its session, when obliging
-	answer   func(leg.Ask) (text string, ms int) // answers every response.create at once, when set; ms < 0: not
+	obliging bool      // says at once that its session is configured
+	expires  time.Time // of its session, when obliging
+
+	gate sync.Mutex // of events
+	gone bool
 
 	mu         sync.Mutex
+	answer     func(leg.Ask) (text string, ms int)
 	asks       []leg.Ask
-	gone       bool     // see vanish
 	sent       []string // one line per client event
 	n          int
 	heardAudio int
@@ -368,13 +370,13 @@ func (m *modelSim) AppendAudio(b []byte) error {
 func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
 	m.mu.Lock()
 	m.asks = append(m.asks, a)
-	n := len(m.asks)
+	n, answer := len(m.asks), m.answer
 	m.mu.Unlock()
 	if m.onCreate != nil {
 		m.onCreate()
 	}
-	if m.answer != nil {
-		if text, ms := m.answer(a); ms >= 0 {
+	if answer != nil {
+		if text, ms := answer(a); ms >= 0 {
 			id := fmt.Sprintf("%p-%d", m, n)
 			m.reply("r"+id, "a"+id, text, ms)
 			m.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: "r" + id, Status: "completed"})
@@ -400,10 +402,40 @@ func (m *modelSim) Truncate(item string, index int, ms int64) (string, error) {
 func (m *modelSim) DeleteItem(item string) (string, error) { return m.note("delete %s", item), nil }
 func (m *modelSim) SendToolResult(id, out string) error    { m.note("result %s %s", id, out); return nil }
 
+// say sends events, unless the session has vanished.
 func (m *modelSim) say(evs ...leg.ModelEvent) {
+	m.gate.Lock()
+	defer m.gate.Unlock()
 	for _, ev := range evs {
-		m.events <- ev
+		if !m.gone {
+			m.events <- ev
+		}
 	}
+}
+
+// vanish cuts the session.
+func (m *modelSim) vanish() {
+	m.gate.Lock()
+	defer m.gate.Unlock()
+	if !m.gone {
+		m.gone = true
+		close(m.events)
+	}
+}
+
+// answers makes it answer every response.create from now on: with the words and so many milliseconds of audio, at
+// once; not when they are negative.
+func (m *modelSim) answers(answer func(leg.Ask) (text string, ms int)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer = answer
+}
+
+// asked is what responses were asked for.
+func (m *modelSim) asked() []leg.Ask {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]leg.Ask(nil), m.asks...)
 }
 
 // tape is a Recorder that keeps events in memory.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,13 +26,18 @@ func promptRig(t *testing.T, opt rigOptions) (*rig, func() []spoken) {
 	start := time.Now()
 	r := newRig(t, opt)
 	var asked []spoken
-	r.model.answer = func(a leg.Ask) (string, int) {
+	var mu sync.Mutex
+	r.model.answers(func(a leg.Ask) (string, int) {
+		mu.Lock()
+		defer mu.Unlock()
 		asked = append(asked, spoken{a.Purpose, time.Since(start).Round(100 * ms).Seconds()})
 		return "one sentence", 1000
-	}
+	})
 	r.ready()
 	return r, func() []spoken {
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		return slices.Clone(asked)
 	}
 }
@@ -118,12 +124,12 @@ func TestLongestDuration(t *testing.T) {
 			time.Sleep(45 * time.Second)
 			r.turnEnds("u1") // answered at 45, heard until 46
 			time.Sleep(3 * time.Second)
-			r.model.answer = func(leg.Ask) (string, int) { return long, 5000 }
+			r.model.answers(func(leg.Ask) (string, int) { return long, 5000 })
 			r.turnEnds("u2") // answered at 48, heard until 53
 		}, want: []spoken{{purposeWrapUp, 40}, {"", 45}}, ends: 53},
 		"within bounds": {duration: 50, do: func(r *rig) {
 			time.Sleep(48 * time.Second)
-			r.model.answer = func(leg.Ask) (string, int) { return long, 60_000 }
+			r.model.answers(func(leg.Ask) (string, int) { return long, 60_000 })
 			r.turnEnds("u1")
 		}, want: []spoken{{purposeWrapUp, 40}}, ends: 58},
 		"not over the caller, but before the end": {duration: 50, do: func(r *rig) {

@@ -86,7 +86,7 @@ func redialRig(t *testing.T, d *models, opt rigOptions) *rig {
 // lose cuts the current model session and makes the next one the rig's.
 func (r *rig) lose(d *models, n int) *modelSim {
 	r.t.Helper()
-	close(r.model.events)
+	r.model.vanish()
 	r.model = d.newest(r.t, n)
 	return r.model
 }
@@ -108,14 +108,14 @@ func TestModelLostInMidAnswer(t *testing.T) {
 		if got := m.log(); !slices.Equal(got, []string{"configure", "history user count to ten", "history assistant one two three—", "create continue"}) {
 			t.Errorf("the next session was told %q", got)
 		}
-		if a := m.asks[0]; !strings.Contains(a.Instructions, "very next word") {
+		if a := m.asked()[0]; !strings.Contains(a.Instructions, "very next word") {
 			t.Errorf("it was asked %+v", a)
 		}
 		r.reply("r2", "a2", "four five", 1000)
 		r.responseDone("r2", "completed")
 		time.Sleep(3 * time.Second)
-		if got := r.carrier.playedMs(); got != 2500 || len(r.carrier.dry) > 0 || r.carrier.clears > 0 {
-			t.Errorf("played %d ms, holes %v, %d clears", got, r.carrier.dry, r.carrier.clears)
+		if got := r.carrier.playedMs(); got != 2500 || r.carrier.cleared() > 0 {
+			t.Errorf("played %d ms, %d clears", got, r.carrier.cleared())
 		}
 		rec := r.tape.record()
 		if n := len(rec.Messages); n != 3 || *rec.Messages[1].HeardText != "one two three" || rec.Messages[1].Interrupted || *rec.Messages[2].HeardText != "four five" {
@@ -128,6 +128,9 @@ func TestModelLostInMidAnswer(t *testing.T) {
 			t.Errorf("lost %+v", got)
 		}
 		r.stop()
+		if len(r.carrier.dry) > 0 {
+			t.Errorf("holes %v", r.carrier.dry)
+		}
 	})
 }
 
@@ -359,7 +362,7 @@ func TestRedialBacksOffAndGivesUp(t *testing.T) {
 				if c.lose {
 					r.model = d.newest(t, 1)
 					start = time.Now()
-					close(r.model.events)
+					r.model.vanish()
 				}
 				time.Sleep(c.within)
 				dead := false
@@ -404,7 +407,7 @@ func TestSessionsThatDieYoung(t *testing.T) {
 			r.lose(d, n)
 		}
 		for n := 13; ; n++ {
-			close(r.model.events)
+			r.model.vanish()
 			select {
 			case <-r.ran:
 			case <-time.After(10 * time.Second):
@@ -445,7 +448,7 @@ func TestFillerInsteadOfSilence(t *testing.T) {
 		time.Sleep(time.Second)
 		r.turnEnds("u1")
 		time.Sleep(ms)
-		close(r.model.events)
+		r.model.vanish()
 		time.Sleep(600 * ms)
 		if got := r.carrier.playedMs(); got != 0 {
 			t.Errorf("%d ms played too early", got)
@@ -460,7 +463,7 @@ func TestFillerInsteadOfSilence(t *testing.T) {
 		r.reply("r2", "a2", words, 1000)
 		r.responseDone("r2", "completed")
 		time.Sleep(500 * ms)
-		if got := r.carrier.clears; got != 1 {
+		if got := r.carrier.cleared(); got != 1 {
 			t.Errorf("the tune was not taken back: %d clears", got)
 		}
 		time.Sleep(2 * time.Second)
@@ -484,7 +487,7 @@ func TestNoFillerWhenNobodyWaits(t *testing.T) {
 		d := &models{fail: func(n int) error { return when(n > 0 && n < 4, errors.New("down")) }}
 		r := redialRig(t, d, rigOptions{})
 		time.Sleep(3 * time.Second)
-		close(r.model.events)
+		r.model.vanish()
 		d.newest(t, 2)
 		time.Sleep(2 * time.Second)
 		if got := r.carrier.playedMs(); got != 0 {

@@ -320,7 +320,7 @@ func TestEndings(t *testing.T) {
 			reason: parley.EndModelUnavailable, intent: parley.IntentNotice,
 		},
 		"model closes": {
-			do:     func(r *rig) { r.ready(); close(r.model.events) },
+			do:     func(r *rig) { r.ready(); r.model.vanish() },
 			reason: parley.EndModelUnavailable, intent: parley.IntentNotice,
 		},
 		"model does not begin to answer": {
@@ -351,7 +351,7 @@ func TestEndings(t *testing.T) {
 		"silence": {
 			opt: rigOptions{voice: func(v *parley.VoiceConfig) { v.Timeout = 5 }},
 			do: func(r *rig) {
-				r.model.answer = func(leg.Ask) (string, int) { return "Are you still there?", 800 }
+				r.model.answers(func(leg.Ask) (string, int) { return "Are you still there?", 800 })
 				r.ready()
 			},
 			reason: parley.EndSilenceTimeout, intent: parley.IntentHangup,

@@ -193,7 +193,7 @@ func TestLossWithASuccessorReady(t *testing.T) {
 		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"})
 		r.part("r1", "a1", "this goes on", 60_000)
 		time.Sleep(15 * time.Second)
-		close(r.model.events)
+		r.model.vanish()
 		time.Sleep(10 * ms)
 		next := d.newest(t, 2)
 		if got := len(d.dials()); got != 2 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,15 +28,14 @@ func TestLossesAtAnyMoment(t *testing.T) {
 
 func torture(t *testing.T, rnd *rand.Rand) {
 	d := &models{}
-	var refusals int // dialings to be refused
+	var refusals atomic.Int32 // dialings to be refused
 	d.fail = func(int) error {
-		if refusals > 0 {
-			refusals--
+		if refusals.Add(-1) >= 0 {
 			return &leg.ModelFailure{Code: "http_503"}
 		}
 		return nil
 	}
-	toolCalls := 0
+	toolCalls, inner := 0, rand.New(rand.NewPCG(rnd.Uint64(), 1)) // the session's goroutine's own
 	d.make = func(n int) *modelSim {
 		m := newModelSim()
 		m.obliging = true
@@ -43,25 +43,25 @@ func torture(t *testing.T, rnd *rand.Rand) {
 		m.answer = func(a leg.Ask) (string, int) {
 			responses++
 			id := fmt.Sprintf("%d-%d", n, responses)
-			wait, length, calls := time.Duration(rnd.IntN(600))*ms, rnd.IntN(6000), rnd.IntN(5) == 0 && !a.NoTools
+			wait, length, calls := time.Duration(inner.IntN(600))*ms, inner.IntN(6000), inner.IntN(5) == 0 && !a.NoTools
 			if calls {
 				toolCalls++
 			}
 			call := fmt.Sprintf("c%d", toolCalls)
 			go func() { // generated in pieces, at twice real time
 				time.Sleep(wait)
-				m.trySay(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r" + id},
+				m.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r" + id},
 					leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r" + id, ItemID: "a" + id, ItemType: "message"})
 				for at := 0; at < length; at += 200 {
-					m.trySay(leg.ModelEvent{Kind: leg.ModelText, ResponseID: "r" + id, ItemID: "a" + id, Text: fmt.Sprint("w", at, " ")},
+					m.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: "r" + id, ItemID: "a" + id, Text: fmt.Sprint("w", at, " ")},
 						leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r" + id, ItemID: "a" + id, Audio: make([]byte, 200*bytesPerMs)})
 					time.Sleep(100 * ms)
 				}
-				m.trySay(leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r" + id, ItemID: "a" + id, ItemType: "message", Status: "completed"})
+				m.say(leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r" + id, ItemID: "a" + id, ItemType: "message", Status: "completed"})
 				if calls {
-					m.trySay(leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r" + id, ItemID: "f" + id, ItemType: "function_call", Status: "completed", CallID: call, Text: "look_up", Arguments: "{}"})
+					m.say(leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r" + id, ItemID: "f" + id, ItemType: "function_call", Status: "completed", CallID: call, Text: "look_up", Arguments: "{}"})
 				}
-				m.trySay(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: "r" + id, Status: "completed"})
+				m.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: "r" + id, Status: "completed"})
 			}()
 			return "", -1
 		}
@@ -87,17 +87,17 @@ func torture(t *testing.T, rnd *rand.Rand) {
 			turns++
 			id := fmt.Sprint("u", turns)
 			m := current()
-			m.trySay(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: id, AudioMs: int64(max(0, m.heard()/bytesPerMs-300))})
+			m.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: id, AudioMs: int64(max(0, m.heard()/bytesPerMs-300))})
 			time.Sleep(time.Duration(rnd.IntN(2000)) * ms)
-			m.trySay(leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: id, AudioMs: int64(m.heard() / bytesPerMs)},
+			m.say(leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: id, AudioMs: int64(m.heard() / bytesPerMs)},
 				leg.ModelEvent{Kind: leg.ModelCommitted, ItemID: id})
 			if rnd.IntN(3) > 0 {
-				m.trySay(leg.ModelEvent{Kind: leg.ModelTranscript, ItemID: id, Text: "said " + id})
+				m.say(leg.ModelEvent{Kind: leg.ModelTranscript, ItemID: id, Text: "said " + id})
 			}
 		case 2:
 			if losses < 3 {
 				losses++
-				refusals = rnd.IntN(3)
+				refusals.Store(rnd.Int32N(3))
 				current().vanish()
 			}
 		}
@@ -109,10 +109,10 @@ func torture(t *testing.T, rnd *rand.Rand) {
 	}
 	before := r.carrier.playedMs()
 	m := current()
-	m.trySay(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: "last"}, leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: "last"},
+	m.say(leg.ModelEvent{Kind: leg.ModelSpeechStarted, ItemID: "last"}, leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: "last"},
 		leg.ModelEvent{Kind: leg.ModelCommitted, ItemID: "last"})
 	time.Sleep(30 * time.Second)
-	if r.carrier.playedMs() == before && len(m.asks) == 0 {
+	if r.carrier.playedMs() == before && len(m.asked()) == 0 {
 		t.Error("the caller is not answered any more")
 	}
 	// What a session was told first must be a conversation that the model accepts: no result before its call.
@@ -135,24 +135,4 @@ func torture(t *testing.T, rnd *rand.Rand) {
 		t.Errorf("on record: %+v", e)
 	}
 	r.stop()
-}
-
-// trySay says something unless the session is gone.
-func (m *modelSim) trySay(evs ...leg.ModelEvent) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.gone {
-		return
-	}
-	m.say(evs...)
-}
-
-// vanish cuts the session.
-func (m *modelSim) vanish() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.gone {
-		m.gone = true
-		close(m.events)
-	}
 }
