@@ -241,7 +241,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.onSwapEvent(ev, ok)
 		case r := <-s.tools.results:
 			s.onToolResult(r)
-		case <-wake.rang:
+		case <-wake.timer.C:
 			s.onTime(time.Now())
 		case <-s.rec.Done():
 			s.onRecorderDone()
