@@ -33,6 +33,11 @@ const (
 	EventStreamMeasured      = "stream.measured"       // fact, StreamMeasuredData: how the stream went, when it ends
 	EventReopened            = "conversation.reopened" // intent, StreamDetachedData: an end that came too early is taken back
 	EventModelConnected      = "model.connected"       // fact, ModelConnectedData
+	EventModelLost           = "model.lost"            // fact, ModelLostData: its session is of no use any more; the call goes on
+	EventModelRedialed       = "model.redialed"        // fact, ModelRedialedData: another session has taken its place
+	EventModelSwapped        = "model.swapped"         // fact, ModelSwappedData: the same, planned before a session's end
+	EventPromptSpoken        = "prompt.spoken"         // fact, PromptSpokenData: the agent speaks of its own accord
+	EventFillerPlayed        = "filler.played"         // fact, FillerPlayedData: a tune instead of silence
 	EventSpeechStarted       = "speech.started"        // telemetry, SpeechData: the model's VAD heard the caller
 	EventSpeechStopped       = "speech.stopped"        // telemetry, SpeechData
 	EventTurnCommitted       = "turn.committed"        // fact, TurnCommittedData: holds the user message's place
@@ -102,6 +107,40 @@ type ModelConnectedData struct {
 	Ms        int64  `json:"ms"`
 	Simulated bool   `json:"simulated"`
 	Notice    string `json:"notice,omitempty"` // set when simulated: says so in words
+}
+
+// ModelLostData says why a model's session was given up. Attempt counts the dialings since the model was last well.
+type ModelLostData struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+	Attempt int    `json:"attempt"`
+}
+
+// ModelRedialedData says that the conversation goes on in another session of the model: after how many dialings and how
+// long, and how many items of the conversation were told again.
+type ModelRedialedData struct {
+	Attempts int   `json:"attempts"`
+	Ms       int64 `json:"ms"`
+	Items    int   `json:"items"`
+}
+
+// ModelSwappedData says that the session that was opened before the end of the last one has taken over.
+type ModelSwappedData struct {
+	Items  int  `json:"items"`
+	Silent bool `json:"silent"` // nobody was speaking
+	Lost   bool `json:"lost"`   // the last one was lost before
+}
+
+// PromptSpokenData says that the agent speaks without having been asked: reminder, wrap_up, goodbye, still_looking, or
+// continue (the rest of an answer that was cut off with its session).
+type PromptSpokenData struct {
+	Purpose    string `json:"purpose"`
+	ResponseID string `json:"responseId"`
+}
+
+// FillerPlayedData says how much of the waiting tune the caller heard.
+type FillerPlayedData struct {
+	HeardMs int64 `json:"heardMs"`
 }
 
 // SpeechData is a VAD edge. AudioMs is the position in the caller's audio that the model named.

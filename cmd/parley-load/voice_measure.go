@@ -129,7 +129,7 @@ func (v voiceBench) start(ctx context.Context, subject, dir string, mod *modelSe
 	env := s.env(dir, mod.url, mod.key)
 	if v.Profile != "" {
 		s.debug = "http://" + debug
-		env = append(env, "PARLEY_DEBUG_LISTEN="+debug)
+		env = append(env, "PARLEY_DEBUG_LISTEN="+debug, "GODEBUG=memprofilerate=4096")
 	}
 	return s, s.launch(ctx, dir, env, v.binary, "serve")
 }

@@ -47,6 +47,7 @@ type voiceRow struct {
 	Skipped  int         `json:"loadSkippedFrames"`
 	CPURatio float64     `json:"cpuOfRelay,omitempty"`
 	Extra    float64     `json:"memoryOverRelayKB,omitempty"`
+	Further  float64     `json:"memoryPerFurtherCallKB,omitempty"` // than the number of calls before
 	Faults   []string    `json:"faults"`
 	rounds   []voiceRound
 }
@@ -86,8 +87,13 @@ func (r *voiceReport) add(calls int, subject string, m voiceRound) {
 
 // finish makes the figures of the rounds.
 func (r *voiceReport) finish() {
+	before := map[string]*voiceRow{}
 	for _, w := range r.Rows {
 		w.sum()
+		if b := before[w.Subject]; b != nil && w.Calls > b.Calls {
+			w.Further = round((w.Memory*float64(w.Calls)-b.Memory*float64(b.Calls))/float64(w.Calls-b.Calls), 1)
+		}
+		before[w.Subject] = w
 		r.OK = r.OK && len(w.Faults) == 0
 		if w.Clock.P99 > 5 || w.Echo.P99 > 5 || w.RigShare > 0.9 || w.Skipped > 0 {
 			r.Notes = append(r.Notes, fmt.Sprintf("%d calls, %s: the load generator itself was late (p99 %.1f ms, model %.1f ms) and used %.0f %% of its processor; the times also show that.",
@@ -154,6 +160,12 @@ var voiceLines = []voiceLine{
 	{"  of its processor", func(w *voiceRow) string { return fmt.Sprintf("%.0f %%", 100*w.CPUShare) }},
 	{"memory per call, kB", func(w *voiceRow) string { return fmt.Sprintf("%.0f", w.Memory) }},
 	{"  over the relay's", func(w *voiceRow) string { return ratioCell(w, "%.0f", w.Extra) }},
+	{"  per further call, kB", func(w *voiceRow) string {
+		if w.Further == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.0f", w.Further)
+	}},
 	{"speech_started to clear, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Clear })},
 	{"  clears, without one", func(w *voiceRow) string { return fmt.Sprintf("%d, %d", w.Clear.Count, w.Missed) }},
 	{"load: phones late, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Clock })},

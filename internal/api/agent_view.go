@@ -45,6 +45,10 @@ type AgentTool struct {
 
 // VoiceConfig documents parley.VoiceConfig; a conversion in a test keeps them equal.
 type VoiceConfig struct {
+	Eagerness             string                  `json:"eagerness" enum:"auto,low,medium,high" default:"auto" doc:"For semantic_vad: how soon to answer; high = at once, low = let the caller take time."`
+	SilenceDurationMs     int                     `json:"silenceDurationMs" minimum:"100" maximum:"5000" default:"500" doc:"For server_vad: the pause that ends the caller's turn."`
+	PrefixPaddingMs       int                     `json:"prefixPaddingMs" minimum:"0" maximum:"2000" default:"300" doc:"For server_vad: how much sound before the detected start belongs to a turn."`
+	ToolFillerSeconds     int                     `json:"toolFillerSeconds" minimum:"0" maximum:"60" default:"3" doc:"Seconds of silence after which the agent says that a tool is still at work; 0 = never."`
 	Voice                 string                  `json:"voice" enum:"alloy,ash,ballad,coral,echo,sage,shimmer,verse,marin,cedar" default:"sage" doc:"The voice that speaks."`
 	Speed                 float64                 `json:"speed" minimum:"0.5" maximum:"2" default:"1" doc:"OpenAI takes at most 1.5; more is sent as 1.5 with a warning."`
 	InterruptionThreshold float64                 `json:"interruptionThreshold" minimum:"0" maximum:"1" default:"0.5" doc:"The higher, the louder a caller must be to interrupt."`

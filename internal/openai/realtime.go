@@ -99,7 +99,7 @@ func refusal(resp *http.Response, err error, key string) error {
 	if resp == nil {
 		return fmt.Errorf("connect to the model: %w", err)
 	}
-	fail := &leg.ModelFailure{Type: "http_error", Code: fmt.Sprintf("http_%d", resp.StatusCode)}
+	fail := &leg.ModelFailure{Type: "http_error", Code: fmt.Sprintf("http_%d", resp.StatusCode), RetryAfter: retryHeader(resp.Header)}
 	if resp.Body != nil {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
 		_ = resp.Body.Close()
@@ -114,6 +114,7 @@ func refusal(resp *http.Response, err error, key string) error {
 			if said.Error.Code != "" {
 				fail.Code = said.Error.Code
 			}
+			fail.RetryAfter = max(fail.RetryAfter, retryHint(fail.Message))
 		}
 	}
 	return fail
@@ -185,18 +186,4 @@ func (r *Realtime) finish(err error) {
 		r.err = fmt.Errorf("model connection: %w", err)
 	}
 	r.conn.CloseNow()
-}
-
-// Retryable reports whether dialing again can help: after a transport failure, a rate limit or a server error,
-// but not after a refusal.
-func Retryable(err error) bool {
-	fail, ok := errors.AsType[*leg.ModelFailure](err)
-	if !ok {
-		return true
-	}
-	switch fail.Code {
-	case "http_500", "http_502", "http_503", "http_504", "http_429", "rate_limit_exceeded", "server_error":
-		return true
-	}
-	return false
 }

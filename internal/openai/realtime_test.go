@@ -79,14 +79,14 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 	r, _ := dialSim(t, model.Options{OnMessage: tp.see})
 	tool, _ := parley.BuiltinTool("current_time")
 	lang := leg.SessionConfig{
-		Instructions: "Be brief.", Voice: "sage", Speed: 1.5, Transcription: true, Language: "en",
-		NoiseReduction: "near_field", Threshold: 0.5, Tools: []parley.Tool{tool},
+		Instructions: "Be brief.", Voice: "sage", Speed: 1.5, Transcription: true, Language: "pt-BR",
+		NoiseReduction: "near_field", Threshold: 0.5, SilenceDurationMs: 700, Tools: []parley.Tool{tool},
 	}
 	if _, err := r.Configure(lang); err != nil {
 		t.Fatal(err)
 	}
 	until(t, r, leg.ModelSessionUpdated)
-	if _, err := r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, SemanticVAD: true}); err != nil {
+	if _, err := r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, SemanticVAD: true, Eagerness: "high"}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, r, leg.ModelSessionUpdated)
@@ -103,7 +103,7 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 		}
 	}
 	_ = r.AppendAudio(make([]byte, 160))
-	if _, err := r.CreateResponse(leg.Ask{Instructions: `Say exactly "Good morning to you, dear caller, on this fine day."`, NoTools: true}); err != nil {
+	if _, err := r.CreateResponse(leg.Ask{Instructions: `Say exactly "Good morning to you, dear caller, on this fine day."`, NoTools: true, Purpose: "greeting"}); err != nil {
 		t.Fatal(err)
 	}
 	created := until(t, r, leg.ModelResponseCreated)

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -87,14 +88,22 @@ type houseOptions struct {
 	voice      func(*parley.VoiceConfig)
 	capacity   *capacity.Capacity
 	recordings *record.Folder
-	billed     bool // the model is taken for a real one, which costs
+	twilioAPI  string        // origin of the carrier's REST API; "" = there is none
+	billed     bool          // the model is taken for a real one, which costs
+	patience   time.Duration // of a call without a model; zero = 4 s
+	tools      []string      // ids, of the agent
+	// watch sees every message of the model's connections.
+	watch func(c *model.Conn, dir model.Direction, raw []byte)
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	t.Helper()
 	h := &house{t: t, st: st, logs: &logBuffer{}}
 	client := schema.RealtimeClient(t)
-	opt.model.OnMessage = func(_ *model.Conn, dir model.Direction, raw []byte) {
+	opt.model.OnMessage = func(c *model.Conn, dir model.Direction, raw []byte) {
+		if opt.watch != nil {
+			opt.watch(c, dir, raw)
+		}
 		if dir == model.FromClient {
 			client.Check(t, raw)
 			if msg := string(raw); !strings.Contains(msg, "input_audio_buffer.append") {
@@ -115,6 +124,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	h.agent = storetest.NewAgent(h.org.ID, parley.AgentVoice)
 	h.agent.PhoneNumbers = []string{number}
 	h.agent.Voice.Timeout = 0
+	h.agent.ToolIDs = append(h.agent.ToolIDs, opt.tools...)
 	if opt.voice != nil {
 		opt.voice(h.agent.Voice)
 	}
@@ -128,7 +138,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	logger := slog.New(slog.NewTextHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	lg := log.New(st, event.NewBus(), log.Options{Logger: logger})
 	h.calls = call.New(st, lg, h.ring, call.Options{
-		PublicURL: h.url, Owner: "test", DefaultOrg: h.org.ID, Simulated: true, Logger: logger,
+		PublicURL: h.url, Owner: "test", TwilioAPIURL: opt.twilioAPI, DefaultOrg: h.org.ID, Simulated: true, Logger: logger,
 		Defaults: parley.Credentials{TwilioAccountSID: defaultSID, TwilioAuthToken: defaultToken},
 	})
 	key, base := h.model.Key(), h.model.BaseURL()
@@ -140,6 +150,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	}
 	h.host = voice.NewHost(voice.HostOptions{
 		Calls: h.calls, Tools: tool.New(tool.Options{}), Recordings: opt.recordings, Logger: logger, Capacity: opt.capacity,
+		Patience: cmp.Or(opt.patience, 4*time.Second),
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
 			return openai.Endpoint{BaseURL: base, Key: key, Simulated: !opt.billed}, nil
 		},

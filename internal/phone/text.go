@@ -56,7 +56,7 @@ var texts = map[string]struct {
 		"Questo numero non è attivo. Controlli il numero e richiami.",
 		"Questa linea al momento non accetta chiamate. Riprovi più tardi.",
 		"Al momento tutte le linee sono occupate. Richiami tra qualche minuto.",
-		"Siamo spiacenti, al momento non possiamo continuare questa chiamata. Richiami tra qualche minuto.",
+		"Siamo spiacenti, al momento non possiamo proseguire la chiamata. Richiami tra qualche minuto.",
 	}},
 	"nl": {"nl-NL", [...]string{
 		"Een ogenblik, alstublieft.",

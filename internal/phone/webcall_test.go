@@ -206,7 +206,7 @@ func TestWebCallTokens(t *testing.T) {
 			t.Fatalf("%s: not resumed: %d", name, status)
 		}
 		_ = again.Write(t.Context(), websocket.MessageText, []byte(`{"type":"stop"}`))
-		for err = nil; err == nil; _, _, err = again.Read(t.Context()) { //nolint:revive // reads to the end
+		for err = nil; err == nil; _, _, err = again.Read(t.Context()) {
 		}
 	}
 }

@@ -100,16 +100,23 @@ func (r *Reader) Read(b []byte) (int, error) {
 			continue
 		}
 		b = b[:min(int64(len(b)), s.to-r.at)]
-		n, err := len(b), error(nil)
-		if s.file == nil {
-			n = copy(b, silence[:])
-		} else if n, err = s.file.ReadAt(b, r.at-s.from+audio.ULawHeaderBytes); n > 0 {
-			err = nil
-		}
+		n, err := s.read(b, r.at-s.from)
 		r.at += int64(n)
 		return n, err
 	}
 	return 0, io.EOF
+}
+
+// read reads from a place of the span.
+func (s span) read(b []byte, at int64) (int, error) {
+	if s.file == nil {
+		return copy(b, silence[:]), nil
+	}
+	n, err := s.file.ReadAt(b, at+audio.ULawHeaderBytes)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
 }
 
 // Seek implements io.Seeker.

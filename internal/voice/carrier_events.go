@@ -30,7 +30,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
-		s.lastActivity = now
+		s.signOfLife(now)
 		s.rec.Fact(parley.EventDTMF, parley.DTMFData{Digit: ev.Name})
 	case leg.CarrierStop:
 		s.end(parley.EndCallerHangup, parley.IntentNone)
@@ -44,6 +44,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 		s.append(ulaw)
 		return
 	}
+	s.listenForFiller(time.Now())
 	if excess := len(s.held) + len(ulaw) - maxHeldAudio; excess > 0 {
 		s.held = append(s.held[:0], s.held[min(excess, len(s.held)):]...)
 	}
@@ -52,6 +53,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 
 func (s *Session) append(ulaw []byte) {
 	s.appended += int64(len(ulaw))
+	s.tail.hear(ulaw)
 	s.modelSent(s.model.AppendAudio(ulaw))
 }
 

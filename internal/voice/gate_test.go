@@ -10,21 +10,21 @@ import (
 	"parley/internal/audio"
 )
 
-// ear feeds a gate frame by frame on a clock of its own.
-type ear struct {
+// earSim feeds a gate frame by frame on a clock of its own.
+type earSim struct {
 	g   gate
 	now time.Time
 	rng *rand.Rand
 }
 
-func newEar(threshold float64) *ear {
+func newEar(threshold float64) *earSim {
 	v := parley.DefaultVoiceConfig()
 	v.InterruptionThreshold = threshold
-	return &ear{g: newGate(&v), now: time.Unix(1_700_000_000, 0), rng: rand.New(rand.NewPCG(1, 1))}
+	return &earSim{g: newGate(&v), now: time.Unix(1_700_000_000, 0), rng: rand.New(rand.NewPCG(1, 1))}
 }
 
 // hear lets the gate hear d of a voice at a level over noise at a level, in dBFS, and returns its highest verdict.
-func (e *ear) hear(d time.Duration, voice, hiss float64, speaks bool) (v verdict) {
+func (e *earSim) hear(d time.Duration, voice, hiss float64, speaks bool) (v verdict) {
 	for range int(d / audio.FrameDuration) {
 		pcm := make([]int16, frameBytes)
 		for i := range pcm {
@@ -127,7 +127,7 @@ func TestGateAdaptsToRisingNoise(t *testing.T) {
 // TestGateExpectsTheEcho: what would interrupt a silent agent is taken for the echo of a loud one.
 func TestGateExpectsTheEcho(t *testing.T) {
 	t.Parallel()
-	agent := func(e *ear, d time.Duration) { // plays a voice at −20 dBFS, ahead of the clock
+	agent := func(e *earSim, d time.Duration) { // plays a voice at −20 dBFS, ahead of the clock
 		for at := e.now; at.Before(e.now.Add(d)); at = at.Add(slotTime) {
 			e.g.echo.sent(-20, at)
 		}

@@ -29,8 +29,9 @@ type HostOptions struct {
 	// Recordings is where the sound of calls is kept; nil = nowhere, whatever an agent wants.
 	Recordings *record.Folder
 
-	Bill   *bill.Bill // nil: the built-in prices
-	Counts *Counts    // nil: its own
+	Bill     *bill.Bill    // nil: the built-in prices
+	Patience time.Duration // see Config.Patience
+	Counts   *Counts       // nil: its own
 	// Capacity is told of every session; nil = nobody counts.
 	Capacity *capacity.Capacity
 	Logger   *slog.Logger
@@ -109,7 +110,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	if s != nil {
 		s.Rejoin(watched, rec, a.Call, recording, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, watched, rec, a, recording, logger)
+		Aside(func() { s = h.session(ctx, watched, rec, a, recording, logger) })
 	}
 	out := h.run(ctx, s, logger)
 	endRecording(rec, recording)
@@ -140,18 +141,23 @@ func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
 func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
-	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
+	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
 	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
 		Tools:          reachable(h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs), a.Call),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {
-			if endpointErr != nil {
-				return nil, fmt.Errorf("model account: %w", endpointErr)
+			endpoint, err := h.opt.Endpoint(ctx, a.Call.OrgID) // again: a key may be replaced during a long call
+			if err != nil {
+				return nil, fmt.Errorf("model account: %w", err)
 			}
-			return h.dial(ctx, endpoint, a.Agent.Model)
+			m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: endpoint.BaseURL, Key: endpoint.Key, Model: a.Agent.Model})
+			if err != nil {
+				return nil, err // not m: a nil *Realtime is not a nil Model
+			}
+			return m, nil
 		},
-		RunTool: h.opt.Tools.Run, Recording: recording,
+		RunTool: h.opt.Tools.Run, Recording: recording, Patience: h.opt.Patience,
 		Bill: h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
 		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,
@@ -201,28 +207,5 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 	}
 	if err != nil && !errors.Is(err, store.ErrFenced) {
 		logger.Error("call not closed properly: the reconciler will", slog.Any("error", err))
-	}
-}
-
-const (
-	dialAttempts = 2
-	dialPause    = 300 * time.Millisecond
-)
-
-// dial opens the model's session. A refusal is final; a transport failure is tried once more.
-func (h *Host) dial(ctx context.Context, e openai.Endpoint, model string) (Model, error) {
-	for attempt := 1; ; attempt++ {
-		m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: e.BaseURL, Key: e.Key, Model: model})
-		if err == nil {
-			return m, nil
-		}
-		if attempt == dialAttempts || !openai.Retryable(err) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(dialPause):
-		}
 	}
 }

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ type playItem struct {
 	start     int64 // position of its first byte, once sent > 0
 	audioDone bool  // the model has sent all of its audio
 	done      bool  // and all of its words
+	cut       bool  // the rest of it will never come: its model session is gone
+	retold    bool  // the model knows it as text only, from a replay
+	filler    bool  // the waiting tune, which nobody said
 
 	text   strings.Builder
 	stamps []stamp
@@ -108,6 +112,16 @@ func (l *ledger) open(responseID, itemID string, contentIndex int) *playItem {
 	p := &playItem{responseID: responseID, itemID: itemID, contentIndex: contentIndex}
 	l.items = append(l.items, p)
 	return p
+}
+
+// remove takes an item out.
+func (l *ledger) remove(p *playItem) {
+	l.items = slices.DeleteFunc(l.items, func(o *playItem) bool { return o == p })
+}
+
+// sounds reports whether there is audio that the caller has not heard to its end.
+func (l *ledger) sounds() bool {
+	return slices.ContainsFunc(l.items, func(p *playItem) bool { return p.received > 0 })
 }
 
 // queue is the audio that waits to be sent.

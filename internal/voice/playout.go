@@ -51,10 +51,11 @@ func (s *Session) clear() {
 func (s *Session) reportHeard(now time.Time) {
 	for _, p := range s.ledger.finished() {
 		s.lastActivity = now
-		if p.received == 0 {
+		if p.received == 0 || p.filler {
 			continue // an item without audio was not spoken
 		}
 		text, approximate := p.heardText(p.received)
+		s.memory.heard(p.recordID(), text, p.cut)
 		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: p.receivedMs(), AudioMs: p.receivedMs(), Approximate: approximate,
@@ -68,7 +69,7 @@ func (s *Session) reportPosition(now time.Time) {
 	s.lastPosition = now
 	heard := s.ledger.heard(now)
 	for _, p := range s.ledger.items {
-		if n := p.heardBytes(heard); n > 0 && n < p.received {
+		if n := p.heardBytes(heard); n > 0 && n < p.received && !p.filler {
 			text, _ := p.heardText(n)
 			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs, HeardText: text})
 			return
@@ -79,7 +80,7 @@ func (s *Session) reportPosition(now time.Time) {
 // recordWords puts an item's words on record, once.
 func (s *Session) recordWords(p *playItem, complete bool) {
 	id := p.recordID()
-	if s.said[id] || (p.text.Len() == 0 && p.received == 0) {
+	if p.filler || s.said[id] || (p.text.Len() == 0 && p.received == 0) {
 		return
 	}
 	s.said[id] = true
@@ -110,8 +111,9 @@ func (s *Session) settle(now time.Time) {
 func (s *Session) recordCut(p *playItem, heard int64) int64 {
 	n := p.heardBytes(heard)
 	s.recordWords(p, p.done)
-	if p.received > 0 {
+	if p.received > 0 && !p.filler {
 		text, approximate := p.heardText(n)
+		s.memory.heard(p.recordID(), text, !p.done || p.cut || n < p.received)
 		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),

@@ -24,9 +24,7 @@ func (s *Session) goOn() {
 	now := time.Now()
 	s.outcome, s.carrierGone = nil, false
 	s.lastMedia, s.lastActivity = now, now
-	if !s.ready {
-		s.startedAt = now
-	}
+	s.outage.rejoin(now)
 	for _, p := range s.ledger.items {
 		delete(s.said, p.recordID()) // its words were put on record as cut off: they are told again in the end
 	}

@@ -93,6 +93,10 @@ func (s *Session) create(now time.Time) {
 	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.seq.ready() {
 		return
 	}
+	if s.prompts.final && s.seq.ask.Purpose != purposeGoodbye {
+		s.seq.wanted = false // the call's time is over
+		return
+	}
 	id, err := s.model.CreateResponse(s.seq.ask)
 	s.seq.sent(id, now)
 	if s.turn != nil && s.turn.createdAt.IsZero() {

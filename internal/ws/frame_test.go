@@ -30,7 +30,7 @@ func TestFramesOfEveryLength(t *testing.T) {
 	defer cancel()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	s, _, err := Dial(ctx, Client(transport), srv.URL, nil) //nolint:bodyclose // it is the connection
+	s, _, err := Dial(ctx, Client(transport), srv.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,9 @@ type hijacker struct {
 	pipe *pipe
 }
 
+// controlBytes holds the largest frame that the library writes: 125 bytes and a header.
+const controlBytes = 256
+
 // Hijack implements http.Hijacker.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
@@ -37,8 +40,8 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.pipe = newPipe(conn)
-	rw.Writer.Reset(h.pipe)
-	return h.pipe, rw, nil
+	// The library writes only its own small frames; New's messages go to the pipe.
+	return h.pipe, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(h.pipe, controlBytes)), nil
 }
 
 // Dial opens a WebSocket with the headers given. client must be one of Client; ctx bounds the dialing only. On

@@ -87,9 +87,12 @@ func (c *Conn) startResponse(params map[string]any, out bool) {
 	}
 	r.reply = c.decide(r)
 	c.send("response.created", members{"response": c.responseJSON(r, "in_progress", nil, nil)})
+	tokens := members{"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5}
+	if r.reply.ResetSeconds > 0 {
+		tokens["remaining"], tokens["reset_seconds"] = 0, r.reply.ResetSeconds
+	}
 	c.send("rate_limits.updated", members{"rate_limits": []any{
-		members{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06},
-		members{"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5},
+		members{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}, tokens,
 	}})
 	c.plan(r)
 	c.schedule(r)
