@@ -171,7 +171,7 @@ func (t *truncation) call(ctx context.Context, h *House, n, interruptions int, o
 		}
 		steps = append(steps, phone.Interrupt(time.Duration(100+rnd.IntN(4500))*time.Millisecond, limit))
 	}
-	steps = append(steps, phone.WaitForAgent(limit), phone.WaitForSilence(700*time.Millisecond, limit), phone.Hangup())
+	steps = append(steps, phone.Say(said), phone.WaitForAgent(limit), phone.WaitForSilence(700*time.Millisecond, limit), phone.Hangup())
 	c, err := h.Dial(ctx, number, phone.Options{
 		Program: steps, MaxDuration: time.Hour,
 		Delay: phone.Delay{Up: opt.Delay, Down: opt.Delay, Jitter: opt.Jitter, Seed: opt.Seed + uint64(n) + 1},
