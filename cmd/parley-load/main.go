@@ -58,11 +58,13 @@ func (o options) Validate() error {
 
 // commands are what can be measured.
 type commands struct {
-	Calls options      `cmd:"" default:"withargs" help:"What a live call costs."`
-	Voice voiceOptions `cmd:"" help:"What the bridge adds to a frame and costs, beside a minimal relay."`
-	API   benchOptions `cmd:"" name:"api" help:"Reading and creating agents, beside a bare handler."`
-	Relay relayOptions `cmd:"" hidden:"" help:"The relay that voice starts."`
-	Bare  bareOptions  `cmd:"" hidden:"" help:"The bare handlers that api starts."`
+	Calls      options           `cmd:"" default:"withargs" help:"What a live call costs."`
+	Voice      voiceOptions      `cmd:"" help:"What the bridge adds to a frame and costs, beside a minimal relay."`
+	Truncation truncationOptions `cmd:"" help:"Whether the model is told of a cut-off answer what the phone really played."`
+	Opening    openingOptions    `cmd:"" help:"Whether what callers say while the model is dialed reaches it."`
+	API        benchOptions      `cmd:"" name:"api" help:"Reading and creating agents, beside a bare handler."`
+	Relay      relayOptions      `cmd:"" hidden:"" help:"The relay that voice starts."`
+	Bare       bareOptions       `cmd:"" hidden:"" help:"The bare handlers that api starts."`
 }
 
 // errFaults ends the process with 1; the report has said why.
