@@ -11,8 +11,9 @@ const (
 	bytesPerMs = 8   // µ-law at 8 kHz
 	frameBytes = 160 // 20 ms
 	// markEvery is how much audio may go out before the carrier is asked where it is.
-	markEvery = 160 * bytesPerMs
-	shortRest = 500 * bytesPerMs // of an item's audio: moving it costs less than new memory
+	markEvery   = 160 * bytesPerMs
+	markOverdue = 5 * time.Second  // after which a mark's echo is not waited for
+	shortRest   = 500 * bytesPerMs // of an item's audio: moving it costs less than new memory
 	// maxItemBytes bounds what one answer may hold in memory: five minutes, more than the model's 4096 output
 	// tokens can say.
 	maxItemBytes = 300_000 * bytesPerMs
@@ -245,6 +246,17 @@ func (l *ledger) acknowledge(name string, now time.Time) {
 		}
 		return
 	}
+}
+
+// presume takes all that was sent for played when its marks are long overdue: an echo that got lost must not keep the
+// agent speaking for ever. It reports whether it did.
+func (l *ledger) presume(now time.Time) bool {
+	if p, _ := l.next(); p != nil || l.acked >= l.sent || now.Before(l.playhead.Add(l.rtt+markOverdue)) {
+		return false
+	}
+	l.marks, l.acked = nil, l.sent
+	l.release()
+	return true
 }
 
 // release lets go of audio that was certainly played.
