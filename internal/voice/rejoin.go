@@ -31,7 +31,8 @@ func (s *Session) goOn() {
 	s.catchUp(now.Sub(s.leftAt))
 	s.ledger.newRoad()
 	s.sendMark(now)
-	if s.cfg.Call.Errand == (parley.Errand{}) && s.idle() && s.tools.running() == 0 {
+	// A browser's page comes back at once and by itself: its caller has noticed nothing.
+	if c := s.cfg.Call; c.Errand == (parley.Errand{}) && !c.FromBrowser() && s.idle() && s.tools.running() == 0 {
 		s.say(s.instruct(askTakeUp))
 	}
 }
