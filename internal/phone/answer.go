@@ -40,7 +40,7 @@ func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, language string,
 // notice answers with words and what follows them.
 func (h *Handler) notice(w http.ResponseWriter, t text, language, fallbackNumber string) {
 	if parley.IsE164(fallbackNumber) {
-		h.twiml(w, say(t, language), twilio.Dial{Number: twilio.Number{Number: fallbackNumber}})
+		h.twiml(w, say(t, language), twilio.Dial{Number: twilio.DialNumber{Number: fallbackNumber}})
 		return
 	}
 	h.twiml(w, say(t, language), twilio.Hangup{})

@@ -24,7 +24,7 @@ func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next
 		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
 		return
 	}
-	number := twilio.Number{Number: e.Number, StatusCallback: h.legURL("leg", c, ""), StatusCallbackEvent: "answered"}
+	number := twilio.DialNumber{Number: e.Number, StatusCallback: h.legURL("leg", c, ""), StatusCallbackEvent: "answered"}
 	if next.WhisperToken != "" {
 		number.URL = h.legURL("whisper", c, next.WhisperToken)
 	}

@@ -69,7 +69,7 @@ func TestTwiMLIsEscapedAndInOrder(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
 	err := WriteTwiML(w, Connect{Stream: Stream{URL: "wss://h/s", Parameters: []Parameter{{Name: "n", Value: `"><Hangup/>`}}}},
-		Redirect{Method: "POST", URL: "https://h/r"}, Say{Text: "a & <b>"}, Dial{Number: Number{Number: "+1"}}, Hangup{})
+		Redirect{Method: "POST", URL: "https://h/r"}, Say{Text: "a & <b>"}, Dial{Number: DialNumber{Number: "+1"}}, Hangup{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,13 +62,13 @@ type Dial struct {
 	// Timeout is how many seconds the party's phone rings; 0 = Twilio's 30.
 	Timeout  int    `xml:"timeout,attr,omitempty"`
 	CallerID string `xml:"callerId,attr,omitempty"` // "" = the caller's own number
-	// AnswerOnBridge lets the caller hear ringing until both are connected, also while Number.URL is executed.
+	// AnswerOnBridge lets the caller hear ringing until both are connected, also while the number's URL is executed.
 	AnswerOnBridge bool `xml:"answerOnBridge,attr,omitempty"`
-	Number         Number
+	Number         DialNumber
 }
 
-// Number is the noun of Dial: a number in E.164 form.
-type Number struct {
+// DialNumber is the noun of Dial: a number in E.164 form.
+type DialNumber struct {
 	XMLName xml.Name `xml:"Number"`
 	// URL answers with what the dialed party hears before it is connected; "" = it is connected at once.
 	URL string `xml:"url,attr,omitempty"`
