@@ -5,7 +5,7 @@ BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
 CONCURRENT := ./internal/ws ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
-.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-api clean
+.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ race:
 
 load: ## 100 calls at once for 30 s through the simulators, in processes of their own
 	go run ./cmd/parley-load calls
+
+load-voice: ## what the bridge adds to a frame and costs, beside a minimal relay on the same processor
+	go run ./cmd/parley-load voice
 
 load-api: ## reading and creating agents, beside a bare handler in the same run, on both databases
 	go run ./cmd/parley-load api

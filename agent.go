@@ -58,6 +58,11 @@ type Agent struct {
 
 // VoiceConfig is the `config` of a voice agent with every key at its effective value.
 type VoiceConfig struct {
+	Eagerness         string `json:"eagerness"`         // of semantic_vad to answer: low, medium, high, auto
+	SilenceDurationMs int    `json:"silenceDurationMs"` // server_vad: pause that ends a turn
+	PrefixPaddingMs   int    `json:"prefixPaddingMs"`   // server_vad: sound before the detected start that belongs to a turn
+	// ToolFillerSeconds is after how much dead air the agent says that a tool is still at work; 0 = never.
+	ToolFillerSeconds     int              `json:"toolFillerSeconds"`
 	Voice                 string           `json:"voice"`
 	Speed                 float64          `json:"speed"`                 // 0.5–2.0; OpenAI takes at most 1.5
 	InterruptionThreshold float64          `json:"interruptionThreshold"` // 0–1; higher = louder to interrupt
@@ -67,6 +72,7 @@ type VoiceConfig struct {
 	Language              *string          `json:"language"`              // hint for transcription
 	Transcription         bool             `json:"transcription"`
 	Recording             bool             `json:"recording"`
+	RecordingNotice       string           `json:"recordingNotice"` // said by the carrier before a call that is recorded begins; "" = nothing
 	NoiseReduction        string           `json:"noiseReduction"`  // off, near_field, far_field
 	TurnDetection         string           `json:"turnDetection"`   // server_vad, semantic_vad
 	FallbackNumber        *string          `json:"fallbackNumber"`  // E.164, dialed when no agent can answer
@@ -79,6 +85,7 @@ func DefaultVoiceConfig() VoiceConfig {
 	return VoiceConfig{
 		Voice: "sage", Speed: 1, InterruptionThreshold: 0.5, Timeout: 30, MaxDuration: 1800,
 		Transcription: true, NoiseReduction: "off", TurnDetection: "server_vad", TransferTargets: []TransferTarget{},
+		ToolFillerSeconds: 3, Eagerness: "auto", SilenceDurationMs: 500, PrefixPaddingMs: 300,
 	}
 }
 

@@ -17,6 +17,10 @@ const (
 	MaxSpeed       = 2.0
 	MaxTimeout     = 3_600       // seconds
 	MaxMaxDuration = 4 * 60 * 60 // seconds: Twilio ends a call after four hours
+	MaxToolFiller  = 60          // seconds
+	MinSilenceMs   = 100
+	MaxSilenceMs   = 5_000
+	MaxPrefixMs    = 2_000
 	MaxDailyLimit  = 1_000_000
 	MinMaxCost     = 0.01 // US dollars
 	MaxMaxCost     = 1_000.0
@@ -33,9 +37,14 @@ func (c *VoiceConfig) take(in *Input) {
 	set(in, "greeting", &c.Greeting, d.Greeting, func(dst *string) { in.Text("greeting", dst, 0, maxGreeting) })
 	set(in, "language", &c.Language, d.Language, func(dst **string) { *dst = in.language(*dst) })
 	set(in, "transcription", &c.Transcription, d.Transcription, func(dst *bool) { in.Bool("transcription", dst) })
+	set(in, "recordingNotice", &c.RecordingNotice, d.RecordingNotice, func(dst *string) { in.Text("recordingNotice", dst, 0, maxGreeting) })
 	set(in, "recording", &c.Recording, d.Recording, func(dst *bool) { in.Bool("recording", dst) })
 	set(in, "noiseReduction", &c.NoiseReduction, d.NoiseReduction, func(dst *string) { in.Enum("noiseReduction", dst, "off", "near_field", "far_field") })
 	set(in, "turnDetection", &c.TurnDetection, d.TurnDetection, func(dst *string) { in.Enum("turnDetection", dst, "server_vad", "semantic_vad") })
+	set(in, "eagerness", &c.Eagerness, d.Eagerness, func(dst *string) { in.Enum("eagerness", dst, "auto", "low", "medium", "high") })
+	set(in, "silenceDurationMs", &c.SilenceDurationMs, d.SilenceDurationMs, func(dst *int) { in.Int("silenceDurationMs", dst, MinSilenceMs, MaxSilenceMs) })
+	set(in, "prefixPaddingMs", &c.PrefixPaddingMs, d.PrefixPaddingMs, func(dst *int) { in.Int("prefixPaddingMs", dst, 0, MaxPrefixMs) })
+	set(in, "toolFillerSeconds", &c.ToolFillerSeconds, d.ToolFillerSeconds, func(dst *int) { in.Int("toolFillerSeconds", dst, 0, MaxToolFiller) })
 	set(in, "maxCost", &c.MaxCost, d.MaxCost, func(dst **float64) {
 		dollars := -1.0
 		if in.Number("maxCost", &dollars, MinMaxCost, MaxMaxCost); dollars >= 0 {

@@ -51,6 +51,7 @@ const (
 	ScopeToolsRead          = "tools:read"
 	ScopeToolsWrite         = "tools:write"
 	ScopeConversationsRead  = "conversations:read"
+	ScopeConversationsWrite = "conversations:write"
 	ScopeChat               = "chat"
 	ScopeCalls              = "calls"
 	ScopeKeysManage         = "keys:manage"
@@ -60,7 +61,7 @@ const (
 
 // Scopes are what a key may hold, in the order in which people should read them.
 var Scopes = []string{ScopeAll, ScopeAgentsRead, ScopeAgentsWrite, ScopeToolsRead, ScopeToolsWrite,
-	ScopeConversationsRead, ScopeChat, ScopeCalls, ScopeKeysManage, ScopeOrganizationManage, ScopeAuditRead}
+	ScopeConversationsRead, ScopeConversationsWrite, ScopeChat, ScopeCalls, ScopeKeysManage, ScopeOrganizationManage, ScopeAuditRead}
 
 // Principal is who makes a request: the organization and what its key may do.
 type Principal struct {

@@ -12,8 +12,7 @@ import (
 //	   └─────────────────────────────↑ └→ detached (the carrier says that the call goes on)
 //
 // A stream that attaches makes a call live, wherever it was but ended. A live call whose stream or process is lost
-// becomes detached. A transfer that nobody takes makes it detached, until it has its next stream. A call that we decided to end (an intent) is
-// never reopened.
+// becomes detached. A call that we decided to end (an intent) is never reopened.
 type CallState string
 
 // The call states.

@@ -33,6 +33,11 @@ const (
 	EventStreamMeasured      = "stream.measured"       // fact, StreamMeasuredData: how the stream went, when it ends
 	EventReopened            = "conversation.reopened" // intent, StreamDetachedData: an end that came too early is taken back
 	EventModelConnected      = "model.connected"       // fact, ModelConnectedData
+	EventModelLost           = "model.lost"            // fact, ModelLostData: its session is of no use any more; the call goes on
+	EventModelRedialed       = "model.redialed"        // fact, ModelRedialedData: another session has taken its place
+	EventModelSwapped        = "model.swapped"         // fact, ModelSwappedData: the same, planned before a session's end
+	EventPromptSpoken        = "prompt.spoken"         // fact, PromptSpokenData: the agent speaks of its own accord
+	EventFillerPlayed        = "filler.played"         // fact, FillerPlayedData: a tune instead of silence
 	EventSpeechStarted       = "speech.started"        // telemetry, SpeechData: the model's VAD heard the caller
 	EventSpeechStopped       = "speech.stopped"        // telemetry, SpeechData
 	EventTurnCommitted       = "turn.committed"        // fact, TurnCommittedData: holds the user message's place
@@ -49,6 +54,8 @@ const (
 	EventTransferRequested   = "transfer.requested"    // intent, TransferRequestedData: the caller is given to somebody else
 	EventTransferEnded       = "transfer.ended"        // fact, TransferEndedData
 	EventKeysSent            = "keys.sent"             // intent, KeysSentData: the agent presses keys
+	EventRecordingStarted    = "recording.started"     // fact, RecordingData: of this stream
+	EventRecordingStopped    = "recording.stopped"     // fact, RecordingData
 	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
 	EventError               = "error"                 // fact, ErrorData
@@ -79,7 +86,8 @@ type StreamStartedData struct {
 
 // StreamDetachedData says that the media stream is gone although the call goes on, or may go on.
 type StreamDetachedData struct {
-	Reason string `json:"reason"`
+	Reason     string `json:"reason"`
+	HandedOver bool   `json:"handedOver,omitempty"` // let go at the end of a turn, for another process
 }
 
 // StreamMeasuredData is the quality of a media stream as we can know it. A frame is 20 ms.
@@ -99,6 +107,40 @@ type ModelConnectedData struct {
 	Ms        int64  `json:"ms"`
 	Simulated bool   `json:"simulated"`
 	Notice    string `json:"notice,omitempty"` // set when simulated: says so in words
+}
+
+// ModelLostData says why a model's session was given up. Attempt counts the dialings since the model was last well.
+type ModelLostData struct {
+	Type    string `json:"type"`
+	Message string `json:"message"`
+	Attempt int    `json:"attempt"`
+}
+
+// ModelRedialedData says that the conversation goes on in another session of the model: after how many dialings and how
+// long, and how many items of the conversation were told again.
+type ModelRedialedData struct {
+	Attempts int   `json:"attempts"`
+	Ms       int64 `json:"ms"`
+	Items    int   `json:"items"`
+}
+
+// ModelSwappedData says that the session that was opened before the end of the last one has taken over.
+type ModelSwappedData struct {
+	Items  int  `json:"items"`
+	Silent bool `json:"silent"` // nobody was speaking
+	Lost   bool `json:"lost"`   // the last one was lost before
+}
+
+// PromptSpokenData says that the agent speaks without having been asked: reminder, wrap_up, goodbye, still_looking, or
+// continue (the rest of an answer that was cut off with its session).
+type PromptSpokenData struct {
+	Purpose    string `json:"purpose"`
+	ResponseID string `json:"responseId"`
+}
+
+// FillerPlayedData says how much of the waiting tune the caller heard.
+type FillerPlayedData struct {
+	HeardMs int64 `json:"heardMs"`
 }
 
 // SpeechData is a VAD edge. AudioMs is the position in the caller's audio that the model named.
@@ -229,6 +271,12 @@ type TransferEndedData struct {
 // KeysSentData are keys that the agent pressed.
 type KeysSentData struct {
 	Digits string `json:"digits"`
+}
+
+// RecordingData is one part of a recording: each media stream has its own.
+type RecordingData struct {
+	Ms     int64 `json:"ms,omitempty"`     // its length, when it has stopped
+	LostMs int64 `json:"lostMs,omitempty"` // of that, silence because the disk was too slow
 }
 
 // RunData marks the beginning or end of a chat turn.

@@ -7,6 +7,24 @@ import (
 	"parley"
 )
 
+// TestTranscriptLeavesEchoesOut: what nobody said is on record, and in no transcript.
+func TestTranscriptLeavesEchoesOut(t *testing.T) {
+	t.Parallel()
+	var log []parley.Event
+	add := func(typ string, data any) { log = append(log, parley.NewEvent(typ, time.Now(), data)) }
+	for _, item := range []string{"u1", "u2", "u3"} {
+		add(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: item})
+		add(parley.EventMessageUser, parley.MessageUserData{ItemID: item, Text: "words of " + item})
+	}
+	add(parley.EventTurnDecided, parley.TurnDecidedData{ItemID: "u1", State: parley.TurnAnswered})
+	add(parley.EventTurnDecided, parley.TurnDecidedData{ItemID: "u2", State: parley.TurnEcho, By: parley.ByWords})
+	add(parley.EventTurnDecided, parley.TurnDecidedData{ItemID: "u3", State: parley.TurnBackchannel, By: parley.ByWords})
+	rec := parley.Project(log)
+	if len(rec.Messages) != 2 || rec.MessageCount != 2 || rec.Messages[0].Text != "words of u1" || rec.Messages[1].Text != "words of u3" {
+		t.Errorf("%+v", rec.Messages)
+	}
+}
+
 // TestTranscriptOfALostStream: a process that dies records no end of what it was saying. The last position is what was
 // heard.
 func TestTranscriptOfALostStream(t *testing.T) {

@@ -1,10 +1,12 @@
-// Command parley-load measures what the server costs. `api` measures reading and creating agents beside a bare
+// Command parley-load measures what the server costs. `voice` measures what the bridge adds to a frame and costs,
+// beside a relay that only copies frames (voice.go). `api` measures reading and creating agents beside a bare
 // handler that asks the same of the same database (bench.go). `calls`, the default, measures what a live call
 // costs: it starts the real server in a process of its own, holds
 // many calls at once through the simulated phone and the simulated model, and prints the latency that the
 // server adds, the CPU time and the memory of a call. It does so twice: with the database as it is, and with
 // 5 ms added to every commit.
 //
+//	go run ./cmd/parley-load voice [--calls 15,50,100] [--duration 20s] [--clears 10s] [--rounds 3] [--json]
 //	go run ./cmd/parley-load api [--clients 8] [--rounds 5] [--round 2s] [--agents 10000] [--json]
 //	go run ./cmd/parley-load [calls] [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
 //

@@ -3,7 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha1" //nolint:gosec // RFC 6455 demands it
+	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -121,7 +121,7 @@ func (m *modelServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = conn.Close()
 		return
 	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	early, _ := rw.Peek(rw.Reader.Buffered())
 	s, err := newSocket(conn, false, early)
 	if err != nil {
 		return

@@ -37,6 +37,7 @@ type voiceRound struct {
 	sent, lost     int
 	tooLate        int
 	missed         int // interruptions without a clear
+	skipped        int // frames that phones could not send
 	cpu, rigCPU    time.Duration
 	took           time.Duration
 	callMinutes    float64
@@ -128,7 +129,7 @@ func (v voiceBench) start(ctx context.Context, subject, dir string, mod *modelSe
 	env := s.env(dir, mod.url, mod.key)
 	if v.Profile != "" {
 		s.debug = "http://" + debug
-		env = append(env, "PARLEY_DEBUG_LISTEN="+debug)
+		env = append(env, "PARLEY_DEBUG_LISTEN="+debug, "GODEBUG=memprofilerate=4096")
 	}
 	return s, s.launch(ctx, dir, env, v.binary, "serve")
 }
@@ -163,7 +164,7 @@ func (v voiceBench) profile(ctx context.Context, s *server, name string) (wait f
 	done := make(chan error, 1)
 	go func() {
 		err := save(fmt.Sprintf("profile?seconds=%d", int(v.Duration.Seconds())), ".cpu")
-		done <- errors.Join(err, save("heap?gc=1", ".heap"), save("goroutine?debug=1", ".goroutines"))
+		done <- errors.Join(err, save("heap?gc=1", ".heap"), save("goroutine?debug=1", ".goroutines"), save("heap?debug=1", ".memory"))
 	}()
 	return func() error { return <-done }
 }
@@ -259,7 +260,7 @@ func (v voiceBench) frames(ctx context.Context, s *server, r *rig, m *voiceRound
 		return err
 	}
 	began := time.Now()
-	if err := r.do(func() { r.count(true) }); err != nil {
+	if err := r.do(func() { r.count(true); r.skipped = 0 }); err != nil {
 		return err
 	}
 	if err := wait(ctx, v.Duration); err != nil {
@@ -289,6 +290,7 @@ func (v voiceBench) frames(ctx context.Context, s *server, r *rig, m *voiceRound
 				m.faults = append(m.faults, fmt.Sprintf("%s: %d of %d frames were lost", l.name, lost, l.sent))
 			}
 		}
+		m.skipped = r.skipped
 		m.up, m.down, m.trip, m.late, m.echoLate = r.up, r.down, r.trip, r.late, r.echoLate
 	})
 }

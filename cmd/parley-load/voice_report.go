@@ -44,8 +44,10 @@ type voiceRow struct {
 	Clock    voiceSpread `json:"phonesLate"`
 	Echo     voiceSpread `json:"modelLate"`
 	RigShare float64     `json:"loadCPUShare"` // of its processor
+	Skipped  int         `json:"loadSkippedFrames"`
 	CPURatio float64     `json:"cpuOfRelay,omitempty"`
 	Extra    float64     `json:"memoryOverRelayKB,omitempty"`
+	Further  float64     `json:"memoryPerFurtherCallKB,omitempty"` // than the number of calls before
 	Faults   []string    `json:"faults"`
 	rounds   []voiceRound
 }
@@ -85,10 +87,15 @@ func (r *voiceReport) add(calls int, subject string, m voiceRound) {
 
 // finish makes the figures of the rounds.
 func (r *voiceReport) finish() {
+	before := map[string]*voiceRow{}
 	for _, w := range r.Rows {
 		w.sum()
+		if b := before[w.Subject]; b != nil && w.Calls > b.Calls {
+			w.Further = round((w.Memory*float64(w.Calls)-b.Memory*float64(b.Calls))/float64(w.Calls-b.Calls), 1)
+		}
+		before[w.Subject] = w
 		r.OK = r.OK && len(w.Faults) == 0
-		if w.Clock.P99 > 5 || w.Echo.P99 > 5 || w.RigShare > 0.9 {
+		if w.Clock.P99 > 5 || w.Echo.P99 > 5 || w.RigShare > 0.9 || w.Skipped > 0 {
 			r.Notes = append(r.Notes, fmt.Sprintf("%d calls, %s: the load generator itself was late (p99 %.1f ms, model %.1f ms) and used %.0f %% of its processor; the times also show that.",
 				w.Calls, w.Subject, w.Clock.P99, w.Echo.P99, 100*w.RigShare))
 		}
@@ -114,6 +121,7 @@ func (w *voiceRow) sum() {
 		up, down, trip = append(up, m.up...), append(down, m.down...), append(trip, m.trip...)
 		clears, late, echo = append(clears, m.clears...), append(late, m.late...), append(echo, m.echoLate...)
 		w.Frames, w.Lost, w.Late, w.Missed = w.Frames+m.sent, w.Lost+m.lost, w.Late+m.tooLate, w.Missed+m.missed
+		w.Skipped += m.skipped
 		cpu, memory = append(cpu, perMinute(m)), append(memory, float64(m.memory)/1000)
 		share, rig = append(share, m.cpu.Seconds()/m.took.Seconds()), append(rig, m.rigCPU.Seconds()/m.took.Seconds())
 		w.Faults = append(w.Faults, m.faults...)
@@ -152,10 +160,17 @@ var voiceLines = []voiceLine{
 	{"  of its processor", func(w *voiceRow) string { return fmt.Sprintf("%.0f %%", 100*w.CPUShare) }},
 	{"memory per call, kB", func(w *voiceRow) string { return fmt.Sprintf("%.0f", w.Memory) }},
 	{"  over the relay's", func(w *voiceRow) string { return ratioCell(w, "%.0f", w.Extra) }},
+	{"  per further call, kB", func(w *voiceRow) string {
+		if w.Further == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.0f", w.Further)
+	}},
 	{"speech_started to clear, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Clear })},
 	{"  clears, without one", func(w *voiceRow) string { return fmt.Sprintf("%d, %d", w.Clear.Count, w.Missed) }},
 	{"load: phones late, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Clock })},
 	{"load: model late, ms", spreadCell(func(w *voiceRow) voiceSpread { return w.Echo })},
+	{"load: frames skipped", func(w *voiceRow) string { return fmt.Sprint(w.Skipped) }},
 	{"load: of its processor", func(w *voiceRow) string { return fmt.Sprintf("%.0f %%", 100*w.RigShare) }},
 }
 

@@ -14,10 +14,10 @@ const (
 	stampChars = stampBytes / 3 * 4 // of base64
 	frameChars = (audio.FrameBytes + 2) / 3 * 4
 	quietFrame = 0 // template
-	burstTicks = 30
+	burstTicks = 50
 )
 
-// templates are what frames hold after the stamp, in base64: silence, and then 600 ms of speech.
+// templates are what frames hold after the stamp, in base64: silence, and then a second of speech.
 type templates [1 + burstTicks]string
 
 // newTemplates takes the loudest stretch of the voice.

@@ -128,13 +128,14 @@ func (c *callCmd) judge(r *phone.Report, record []parley.Event, turns int) error
 	case answered < turns:
 		return fmt.Errorf("the call ended early (by %s), with %d of %d turns answered", r.EndedBy, answered, turns)
 	}
-	for _, e := range record {
+	for _, e := range slices.Backward(record) {
 		if e.Type != parley.EventConversationEnded {
-			continue
+			continue // the last end counts: an earlier one was taken back
 		}
 		if end := readEnd(e); parley.EndFailed(end.Reason) {
 			return fmt.Errorf("the call is on record as failed: %s %s", end.Reason, end.Message)
 		}
+		break
 	}
 	return nil
 }

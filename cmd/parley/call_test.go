@@ -52,14 +52,14 @@ func (o *output) await(t *testing.T, pattern string) string {
 }
 
 // serving runs a server with the simulated model in the process, until the test ends.
-func serving(t *testing.T) (address, data string) {
+func serving(t *testing.T, more ...string) (address, data string) {
 	t.Helper()
 	data = filepath.Join(t.TempDir(), "data")
 	out, logs := &output{more: make(chan struct{}, 1)}, &output{more: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--drain", "1s"}, out, logs)
+		done <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--drain", "1s"}, more...), out, logs)
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -183,7 +183,7 @@ func follow(ctx context.Context, call *phone.Call, api *callAPI, show *callView)
 		}
 		for _, e := range fresh {
 			show.words(e)
-			ended = ended || e.Type == parley.EventConversationEnded
+			ended = (ended || e.Type == parley.EventConversationEnded) && e.Type != parley.EventReopened
 		}
 		events = append(events, fresh...)
 		return ended

@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) {
 	for _, e := range os.Environ() { // the developer's own settings are not under test
 		name, _, _ := strings.Cut(e, "=")
-		if strings.HasPrefix(name, "PARLEY_") || strings.HasPrefix(name, "OPENAI_") || strings.HasPrefix(name, "TWILIO_") {
+		if strings.HasPrefix(name, "PARLEY_") || strings.HasPrefix(name, "OPENAI_") || strings.HasPrefix(name, "TWILIO_") || strings.HasPrefix(name, "OTEL_") {
 			_ = os.Unsetenv(name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -20,10 +21,12 @@ import (
 	"parley/internal/log"
 	"parley/internal/metric"
 	"parley/internal/phone"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/server"
 	"parley/internal/sim/model"
 	"parley/internal/store"
+	"parley/internal/trace"
 	"parley/internal/voice"
 )
 
@@ -51,18 +54,20 @@ type app struct {
 	carrier  parley.Credentials // of the default organization; simulated ones when none are configured
 	model    *model.Server      // nil unless simulated
 
-	metrics  *metric.Registry
-	bill     *bill.Bill
-	counts   *voice.Counts
-	load     *capacity.Watch
-	capacity *capacity.Capacity
-	log      *log.Log
-	auth     *auth.Authenticator
-	calls    *call.Service
-	host     *voice.Host
-	phone    *phone.Handler
-	chat     *chat.Service
-	server   *server.Server
+	metrics    *metric.Registry
+	bill       *bill.Bill
+	counts     *voice.Counts
+	load       *capacity.Watch
+	capacity   *capacity.Capacity
+	traces     *trace.Exporter // nil: off
+	log        *log.Log
+	auth       *auth.Authenticator
+	calls      *call.Service
+	host       *voice.Host
+	recordings *record.Folder
+	phone      *phone.Handler
+	chat       *chat.Service
+	server     *server.Server
 
 	closers []closer // ended in reverse order
 }
@@ -88,6 +93,7 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 	defer func() { err = errors.Join(err, a.close()) }()
 	steps := []func(context.Context) error{
 		a.readPrices,
+		a.startTraces,
 		a.listen, // before anything is made: a taken port leaves nothing behind
 		a.listenDebug,
 		a.openData,
@@ -111,6 +117,30 @@ func (a *app) readPrices(context.Context) error {
 	prices, err := loadPrices(a.cfg.Prices)
 	a.bill = bill.New(prices)
 	return err
+}
+
+// startTraces starts to send traces, if a collector is named.
+func (a *app) startTraces(context.Context) error {
+	cfg, err := trace.FromEnvironment(func(name string) string {
+		if name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
+			return a.cfg.OTLPEndpoint
+		}
+		return os.Getenv(name)
+	}, version)
+	if err != nil || cfg.URL == "" {
+		return err
+	}
+	a.traces = trace.New(cfg, a.logger)
+	a.onClose("traces", a.traces.Close)
+	return nil
+}
+
+// tracedCalls is what to do with a call that has ended.
+func (a *app) tracedCalls() func(parley.Conversation, []parley.Event) {
+	if a.traces == nil {
+		return nil
+	}
+	return a.traces.Call
 }
 
 // listen takes the address.

@@ -8,6 +8,10 @@ func (a *app) countThings() {
 	m := a.metrics
 	m.Counters("parley_model_tokens_total", "Tokens that models and transcriptions billed, by model and kind.", 1, a.bill.Tokens)
 	m.Counters("parley_cost_dollars_total", "Cost by model and kind of bill (response, transcription, carrier). Carrier minutes count when a call ends.", 1e-6, a.bill.Cost)
+	if a.traces != nil {
+		m.Counter("parley_traces_sent_total", "Traces of calls that the collector took.", func() float64 { return float64(a.traces.Sent()) })
+		m.Counter("parley_traces_dropped_total", "Traces of calls that were lost.", func() float64 { return float64(a.traces.Dropped()) })
+	}
 	m.Counters("parley_unpriced_total", "Bills for which the price table has no price.", 1, a.bill.Unpriced)
 	m.Gauge("parley_chat_runs_active", "Chat turns under way.", func() float64 { return float64(a.chat.Active()) })
 	m.Gauge("parley_log_pending_bytes", "Events that wait to be committed.", func() float64 { return float64(a.log.Stats().PendingBytes) })
@@ -28,6 +32,8 @@ func (a *app) countCalls() {
 	m.Counter("parley_calls_detached_total", "Media streams that vanished without a stop.", func() float64 { return float64(a.host.Stats().Detached) })
 	m.Counter("parley_calls_fenced_total", "Call sessions that another stream or process took over.", func() float64 { return float64(a.host.Stats().Fenced) })
 	m.Counters("parley_calls_ended_total", "Calls that this process ended, by reason.", 1, a.calls.Ended())
+	m.Counters("parley_interruptions_total", "Times that a caller's sound stopped the agent, by what proved it: silence (the agent was not heard yet), gate, words; rejected: the agent went on.", 1, c.Cuts)
+	m.Counters("parley_turns_total", "Callers' turns, by how they ended (answered, backchannel, echo) and by what decided.", 1, c.Turns)
 	m.Counters("parley_call_events_total", "Events of calls, by type: interruption, stream.started and so on.", 1, c.Events)
 	m.Counters("parley_call_errors_total", "Failures on the legs of calls, by where and type.", 1, c.Errors)
 	m.Counters("parley_tool_calls_total", "Tool calls of phone conversations, by tool and outcome.", 1, c.Tools)

@@ -20,6 +20,7 @@ import (
 	"parley/internal/number"
 	"parley/internal/openai"
 	"parley/internal/phone"
+	"parley/internal/record"
 	"parley/internal/server"
 	"parley/internal/store"
 	"parley/internal/tool"
@@ -75,11 +76,12 @@ func (a *app) checkCapacity(context.Context) error {
 
 // wireCalls connects /twilio/ with the voice sessions.
 func (a *app) wireCalls(tools *tool.Runner) {
+	a.recordings = record.NewFolder(a.cfg.File("recordings"))
 	a.calls = call.New(a.store, a.log, a.ring, call.Options{
 		PublicURL: a.origin, Owner: a.owner, DefaultOrg: a.setup.org.ID, Defaults: a.carrier,
-		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill,
+		Simulated: a.cfg.TwilioAuthToken == "", TwilioAPIURL: a.cfg.TwilioAPIURL, Logger: a.logger, Bill: a.bill, Ended: a.tracedCalls(),
 	})
-	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Logger: a.logger,
+	a.host = voice.NewHost(voice.HostOptions{Calls: a.calls, Tools: tools, Endpoint: a.endpointOf, Recordings: a.recordings, Logger: a.logger,
 		Bill: a.bill, Counts: a.counts, Capacity: a.capacity})
 	a.phone = phone.New(phone.Options{PublicURL: a.origin, Calls: a.calls, Host: a.host, Log: a.log, Refuse: a.log.Backlogged, Capacity: a.capacity, Logger: a.logger})
 }
@@ -96,8 +98,8 @@ func (a *app) wireServer() {
 	phones := http.NewServeMux()
 	a.phone.Register(phones)
 	rest := api.New(api.Options{
-		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion,
-		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls,
+		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
+		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls, Recordings: a.recordings,
 		Numbers: number.New(number.Options{Store: a.store, Account: a.calls.Account, PublicURL: a.origin, APIURL: a.cfg.TwilioAPIURL, DefaultOrg: a.setup.org.ID, Logger: a.logger}),
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration

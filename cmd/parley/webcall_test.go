@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -94,76 +95,193 @@ func watch(t *testing.T, ctx context.Context) (complaints func() string) {
 	}
 }
 
+// tab is a page in a browser.
+type tab struct {
+	t          *testing.T
+	ctx        context.Context
+	complaints func() string
+}
+
+func newTab(t *testing.T, ctx context.Context) *tab {
+	t.Helper()
+	if err := chromedp.Do(ctx); err != nil { // starts the browser
+		t.Fatal(err)
+	}
+	return &tab{t, ctx, watch(t, ctx)}
+}
+
+func (p *tab) do(a chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if _, err := chromedp.Run(p.ctx, a); err != nil {
+		p.t.Fatalf("%v; the browser says: %s", err, p.complaints())
+	}
+}
+
+func (p *tab) number(expression string) float64 { return evaluate[float64](p, expression) }
+func (p *tab) text(expression string) string    { return evaluate[string](p, expression) }
+
+func evaluate[T any](p *tab, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("%s: %v; the browser says: %s", expression, err, p.complaints())
+	}
+	return v
+}
+
+// until waits for an expression to become true.
+func (p *tab) until(expression string) {
+	p.t.Helper()
+	wait, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	defer cancel()
+	if _, err := chromedp.Run(wait, chromedp.Poll[bool](expression)); err != nil {
+		state, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`JSON.stringify([document.body.innerText, parleyCall?.state, parleyCall?.stats, parleyCall?.transcript])`))
+		p.t.Fatalf("%s: %v\n%s\nthe browser says: %s", expression, err, state, p.complaints())
+	}
+}
+
+// dial calls the first voice agent on the page at an address.
+func (p *tab) dial(address, key string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(address + "/call"))
+	p.do(chromedp.SendKeys("#key", key+"\t"))
+	p.until(`!document.getElementById("dial").disabled`)
+	p.do(chromedp.Click("#dial"))
+	p.until(`parleyCall?.state === "listening"`)
+}
+
+// newAgent makes a key and a voice agent that does not answer but for tests, first in the list.
+func newAgent(t *testing.T, address, data string) (key string) {
+	t.Helper()
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"key", "create", "--data", data}, &out, io.Discard); code != 0 {
+		t.Fatal("no key")
+	}
+	key = strings.TrimSpace(out.String())
+	ask(t, "POST", address+"/api/v1/agents", key, `{"name":"Ada","type":"voice","status":"inactive"}`)
+	return key
+}
+
 // TestABrowserTalksToAnAgent is the whole way: Chromium's microphone speaks a recording on the page that calls an
 // agent, hears the answer, interrupts it and hangs up; the record holds the words that were heard.
 func TestABrowserTalksToAnAgent(t *testing.T) {
 	wav := microphone(t, []time.Duration{1500 * time.Millisecond, 4 * time.Second}, "What time do you open tomorrow?", "Please stop, I have another question for you.")
 	ctx := browsertest.Start(t, browsertest.Microphone(wav)...)
 	address, data := serving(t)
-	var key bytes.Buffer
-	if code := run(t.Context(), []string{"key", "create", "--data", data}, &key, io.Discard); code != 0 {
-		t.Fatal("no key")
-	}
-	secret := strings.TrimSpace(key.String())
-	ask(t, "POST", address+"/api/v1/agents", secret, `{"name":"Ada","type":"voice","status":"inactive"}`)
-	if err := chromedp.Do(ctx); err != nil { // starts the browser
-		t.Fatal(err)
-	}
-	complaints := watch(t, ctx)
-	do := func(a chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if _, err := chromedp.Run(ctx, a); err != nil {
-			t.Fatalf("%v; the browser says: %s", err, complaints())
-		}
-	}
-	js := func(expression string) float64 {
-		t.Helper()
-		v, err := chromedp.Run(ctx, chromedp.Evaluate[float64](expression))
-		if err != nil {
-			t.Fatalf("%s: %v; the browser says: %s", expression, err, complaints())
-		}
-		return v
-	}
-	until := func(expression string) {
-		t.Helper()
-		wait, cancel := context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-		if _, err := chromedp.Run(wait, chromedp.Poll[bool](expression)); err != nil {
-			state, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`JSON.stringify([document.body.innerText, parleyCall?.state, parleyCall?.stats, parleyCall?.transcript])`))
-			t.Fatalf("%s: %v\n%s\nthe browser says: %s", expression, err, state, complaints())
-		}
-	}
-	do(chromedp.Navigate(address + "/call"))
-	do(chromedp.SendKeys("#key", secret+"\t"))
-	until(`!document.getElementById("dial").disabled`)
-	do(chromedp.Click("#dial"))
-	until(`parleyCall?.state === "listening"`)
-	until(`parleyCall.state === "speaking" && parleyCall.stats.playedMs > 1500`)
-	if energy := js(`parleyCall.stats.energy`); energy < 1e-4 {
+	key := newAgent(t, address, data)
+	p := newTab(t, ctx)
+	p.dial(address, key)
+	p.until(`parleyCall.state === "speaking" && parleyCall.stats.playedMs > 1500`)
+	if energy := p.number(`parleyCall.stats.energy`); energy < 1e-4 {
 		t.Errorf("the answer was not audible: energy %g", energy)
 	}
-	until(`parleyCall.stats.clears === 1`)
-	until(`parleyCall.transcript.some((line) => line.interrupted)`)
-	reallyHeard := js(`parleyCall.stats.clearedMs`)
-	played := js(`parleyCall.stats.playedMs`)
-	until(`parleyCall.stats.playedMs > ` + fmt.Sprint(played+800)) // the second answer
-	do(chromedp.Click("#hang"))
-	until(`parleyCall.state === "ended" && !document.getElementById("again").hidden`)
-	if n := js(`parleyCall.stats.sockets`); n != 1 {
+	p.until(`parleyCall.transcript.some((line) => line.interrupted)`)
+	reallyHeard, played := p.number(`parleyCall.stats.clearedMs`), p.number(`parleyCall.stats.playedMs`)
+	p.until(`parleyCall.stats.playedMs > ` + fmt.Sprint(played+800)) // the second answer
+	p.do(chromedp.Click("#hang"))
+	p.until(`parleyCall.state === "ended" && !document.getElementById("again").hidden`)
+	if n := p.number(`parleyCall.stats.sockets`); n != 1 {
 		t.Errorf("%v sockets", n)
 	}
-	id, err := chromedp.Run(ctx, chromedp.Evaluate[string](`parleyCall.conversationId`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`JSON.stringify(parleyCall.transcript)`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkHeard(t, ask(t, "GET", address+"/api/v1/conversations/"+id+"/events?limit=1000", secret, ""), reallyHeard)
-	checkRecord(t, ask(t, "GET", address+"/api/v1/conversations/"+id, secret, ""), shown)
-	if said := complaints(); said != "" {
+	id, shown := p.text(`parleyCall.conversationId`), p.text(`JSON.stringify(parleyCall.transcript)`)
+	checkHeard(t, ask(t, "GET", address+"/api/v1/conversations/"+id+"/events?limit=1000", key, ""), reallyHeard)
+	checkRecord(t, ask(t, "GET", address+"/api/v1/conversations/"+id, key, ""), shown)
+	if said := p.complaints(); said != "" {
 		t.Errorf("the browser complains: %s", said)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// road is a network between the browser and the server that can fail.
+type road struct {
+	listener net.Listener
+	mu       sync.Mutex
+	target   string
+	open     map[net.Conn]bool
+	wg       sync.WaitGroup
+}
+
+func newRoad(t *testing.T) *road {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &road{listener: l, open: map[net.Conn]bool{}}
+	r.wg.Go(r.accept)
+	t.Cleanup(func() {
+		_ = l.Close()
+		r.fail()
+		r.wg.Wait()
+	})
+	return r
+}
+
+func (r *road) accept() {
+	for {
+		near, err := r.listener.Accept()
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		target := r.target
+		r.mu.Unlock()
+		far, err := net.Dial("tcp", target)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		r.mu.Lock()
+		r.open[near], r.open[far] = true, true
+		r.mu.Unlock()
+		for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
+			r.wg.Go(func() {
+				_, _ = io.Copy(way[0], way[1])
+				_, _ = near.Close(), far.Close()
+			})
+		}
+	}
+}
+
+// fail cuts every connection off.
+func (r *road) fail() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.open {
+		_ = c.Close()
+	}
+	clear(r.open)
+}
+
+// TestABrowserComesBack: the network fails in the middle of an answer; the page resumes by itself, the same
+// conversation goes on, and the caller is answered again.
+func TestABrowserComesBack(t *testing.T) {
+	wav := microphone(t, []time.Duration{1500 * time.Millisecond, 7 * time.Second}, "What time do you open tomorrow?", "Are you still there after all of this?")
+	ctx := browsertest.Start(t, browsertest.Microphone(wav)...)
+	r := newRoad(t)
+	origin := "http://" + r.listener.Addr().String()
+	address, data := serving(t, "--public-url", origin)
+	r.mu.Lock()
+	r.target = strings.TrimPrefix(address, "http://")
+	r.mu.Unlock()
+	key := newAgent(t, address, data)
+	p := newTab(t, ctx)
+	p.dial(origin, key)
+	p.until(`parleyCall.state === "speaking" && parleyCall.stats.playedMs > 1000`)
+	id := p.text(`parleyCall.conversationId`)
+	p.do(chromedp.Evaluate[chromedp.Void](`globalThis.seen = []; parleyCall.addEventListener("state", (e) => seen.push(e.detail.state))`))
+	r.fail()
+	p.until(`parleyCall.stats.sockets === 2 && seen[0] === "reconnecting" && seen.length > 1`)
+	p.until(`parleyCall.transcript.filter((line) => line.role === "assistant").length === 2`)
+	p.until(`parleyCall.state === "speaking"`)
+	p.do(chromedp.Click("#hang"))
+	p.until(`parleyCall.state === "ended"`)
+	if now := p.text(`parleyCall.conversationId`); now != id {
+		t.Errorf("another conversation: %s, %s", id, now)
+	}
+	conv := ask(t, "GET", address+"/api/v1/conversations/"+id, key, "")
+	if messages, _ := conv["messages"].([]any); conv["endReason"] != "caller_hangup" || conv["status"] != "completed" || len(messages) != 4 {
+		t.Errorf("on record: %v", conv)
 	}
 	http.DefaultClient.CloseIdleConnections()
 }

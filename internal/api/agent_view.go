@@ -45,6 +45,10 @@ type AgentTool struct {
 
 // VoiceConfig documents parley.VoiceConfig; a conversion in a test keeps them equal.
 type VoiceConfig struct {
+	Eagerness             string                  `json:"eagerness" enum:"auto,low,medium,high" default:"auto" doc:"For semantic_vad: how soon to answer; high = at once, low = let the caller take time."`
+	SilenceDurationMs     int                     `json:"silenceDurationMs" minimum:"100" maximum:"5000" default:"500" doc:"For server_vad: the pause that ends the caller's turn."`
+	PrefixPaddingMs       int                     `json:"prefixPaddingMs" minimum:"0" maximum:"2000" default:"300" doc:"For server_vad: how much sound before the detected start belongs to a turn."`
+	ToolFillerSeconds     int                     `json:"toolFillerSeconds" minimum:"0" maximum:"60" default:"3" doc:"Seconds of silence after which the agent says that a tool is still at work; 0 = never."`
 	Voice                 string                  `json:"voice" enum:"alloy,ash,ballad,coral,echo,sage,shimmer,verse,marin,cedar" default:"sage" doc:"The voice that speaks."`
 	Speed                 float64                 `json:"speed" minimum:"0.5" maximum:"2" default:"1" doc:"OpenAI takes at most 1.5; more is sent as 1.5 with a warning."`
 	InterruptionThreshold float64                 `json:"interruptionThreshold" minimum:"0" maximum:"1" default:"0.5" doc:"The higher, the louder a caller must be to interrupt."`
@@ -53,7 +57,8 @@ type VoiceConfig struct {
 	Greeting              string                  `json:"greeting" maxLength:"2000" default:"" doc:"Spoken first; empty = the caller speaks first." example:"Hello, how can I help you?"`
 	Language              *string                 `json:"language" maxLength:"35" pattern:"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$" doc:"Hint for transcription, such as en or pt-BR."`
 	Transcription         bool                    `json:"transcription" default:"true" doc:"Keep what the caller says as text."`
-	Recording             bool                    `json:"recording" default:"false" doc:"Keep the sound of the call."`
+	Recording             bool                    `json:"recording" default:"false" doc:"Keep the sound of the call: GET /api/v1/conversations/{conversationId}/recording."`
+	RecordingNotice       string                  `json:"recordingNotice" default:"" maxLength:"2000" doc:"Said to the caller, in the carrier's voice, before a recorded call begins; empty says nothing. Many countries require one."`
 	NoiseReduction        string                  `json:"noiseReduction" enum:"off,near_field,far_field" default:"off" doc:"For a handset at the ear (near) or a speaker phone (far)."`
 	TurnDetection         string                  `json:"turnDetection" enum:"server_vad,semantic_vad" default:"server_vad" doc:"How the end of the caller's turn is found: by silence, or by meaning."`
 	FallbackNumber        *string                 `json:"fallbackNumber" pattern:"^\\+[1-9][0-9]{1,14}$" doc:"E.164; dialed when no agent can answer."`

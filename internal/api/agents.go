@@ -154,9 +154,17 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 			return refuse[Agent](err)
 		}
 		view := a.agentView(agent, known)
-		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
+		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, a.unpriced(agent), doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
 			note: agentNote("create", agent, nil, view), after: settles[Agent](a, orgID, agent.PhoneNumbers)}, nil
 	}, nil
+}
+
+// unpriced warns when nobody can tell what the agent's calls cost although they may cost only so much.
+func (a *API) unpriced(agent parley.Agent) []string {
+	if agent.Voice == nil || agent.Voice.MaxCost == nil || a.opt.Priced == nil || a.opt.Priced(agent.Model) {
+		return nil
+	}
+	return []string{"config.maxCost counts only the carrier and transcription, because this server knows no price of the model " + agent.Model + ". Add it to the price file (PARLEY_PRICES)."}
 }
 
 func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
@@ -198,6 +206,9 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		}
 		if fields.Has("toolIds") {
 			warnings = append(warnings, agent.KeepTools(known)...)
+		}
+		if fields.Has("config") || fields.Has("model") {
+			warnings = append(warnings, a.unpriced(agent)...)
 		}
 		if err := tx.UpdateAgent(ctx, orgID, agent); err != nil {
 			return refuse[UpdatedAgent](err)

@@ -231,6 +231,26 @@ func TestWarningsStandBesideData(t *testing.T) {
 	}
 }
 
+// TestMaxCostIsShownAndWarnsWithoutAPrice: a limit on what nobody can count is accepted, but said.
+func TestMaxCostIsShownAndWarnsWithoutAPrice(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, storetest.SQLite(t))
+	a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice","config":{"maxCost":0.5}}`})
+	if a.status != 201 || fmt.Sprint(a.at("data.config.maxCost")) != "0.5" || a.at("warnings") != nil {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	path := "/api/v1/agents/" + a.text("data.id")
+	if a = h.do(t, request{method: "PATCH", path: path, body: `{"model":"unpriced-realtime"}`}); !strings.Contains(fmt.Sprint(a.at("warnings")), "config.maxCost") {
+		t.Errorf("a model without a price: %s", a.body)
+	}
+	if a = h.do(t, request{method: "PATCH", path: path, body: `{"name":"B"}`}); a.at("warnings") != nil {
+		t.Errorf("neither model nor limit was changed: %s", a.body)
+	}
+	if a = h.do(t, request{method: "PATCH", path: path, body: `{"config":{"maxCost":null}}`}); a.at("data.config.maxCost") != nil || a.at("warnings") != nil {
+		t.Errorf("no limit: %s", a.body)
+	}
+}
+
 // TestLongestInstructions: the longest instructions fit into a body however a client writes them.
 func TestLongestInstructions(t *testing.T) {
 	t.Parallel()

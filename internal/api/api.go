@@ -21,6 +21,7 @@ import (
 	"parley/internal/chat"
 	"parley/internal/limit"
 	"parley/internal/number"
+	"parley/internal/record"
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
@@ -34,14 +35,20 @@ type Options struct {
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
 
+	// Priced reports whether a model has a known price; nil = not asked. It warns of a maxCost that cannot work.
+	Priced func(model string) bool
+
 	RateLimit int // requests per minute of organizations without one of their own
 	Limits    *limit.Limiter
 	Ring      *secret.Ring // seals credentials, and answers that show a secret
 
 	Patience time.Duration // with the database, for one request; 0 = 30 s
 
-	Chat    *chat.Service
-	Calls   *call.Service   // begins web calls, signs for the simulated phone
+	Chat  *chat.Service
+	Calls *call.Service // begins web calls, signs for the simulated phone
+	// Recordings is where the sound of calls is kept; nil = nowhere.
+	Recordings *record.Folder
+
 	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 
@@ -85,6 +92,7 @@ func (a *API) operations() {
 	a.numberOperations()
 	a.toolOperations()
 	a.conversationOperations()
+	a.recordingOperations()
 	a.chatOperations()
 	a.webCallOperations()
 	a.testCallOperations()

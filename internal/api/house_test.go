@@ -27,6 +27,7 @@ import (
 	"parley/internal/metric"
 	"parley/internal/number"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/server"
 	"parley/internal/sim/model"
@@ -56,11 +57,12 @@ func newHouse(t testing.TB, st *store.Store) *house {
 
 // houseOptions are what a test wants otherwise.
 type houseOptions struct {
-	like      *house // another process of this house's organization, on the same database
-	perMinute int    // 0 = more than any test meets
-	patience  time.Duration
-	logger    *slog.Logger
-	rest      *phone.REST // the Twilio account of the server; nil = the simulated phone's
+	like       *house // another process of this house's organization, on the same database
+	perMinute  int    // 0 = more than any test meets
+	patience   time.Duration
+	logger     *slog.Logger
+	recordings *record.Folder
+	rest       *phone.REST // the Twilio account of the server; nil = the simulated phone's
 }
 
 func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
@@ -97,7 +99,7 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 		Defaults: parley.Credentials{TwilioAccountSID: carrierSID, TwilioAuthToken: "token"}, Logger: logger})
 	numbers := number.New(number.Options{Store: st, Account: calls.Account, PublicURL: "https://parley.example", APIURL: apiURL, DefaultOrg: h.org.ID, Logger: logger})
 	keys := auth.New(st, logger, perMinute)
-	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls, Numbers: numbers})
+	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls, Numbers: numbers, Recordings: opt.recordings})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {

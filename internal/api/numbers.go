@@ -58,7 +58,7 @@ func (a *API) numberOperations() {
 		refusals: []int{409, 503}}, a.listAvailable)
 	write(a, operation{method: http.MethodPost, path: path + "/import", id: "importPhoneNumbers", tag: "Phone numbers", scope: parley.ScopeAgentsWrite, status: http.StatusCreated,
 		summary: "Import numbers of the Twilio account", description: "All of them or none. One that the organization has already is marked as imported, and given to the agent unless another one has it.\n\n" + toldNote,
-		body: a.importBody(), example: map[string]any{"numbers": []string{"+14155550123"}, "agentId": exampleID}, refusals: []int{409, 503}}, a.importNumbers)
+		body: a.importBody(), example: map[string]any{"numbers": []string{"+14155550123"}}, refusals: []int{409, 503}}, a.importNumbers)
 	read(a, operation{method: http.MethodGet, path: one, id: "getPhoneNumber", etag: true, tag: "Phone numbers", scope: parley.ScopeAgentsRead,
 		summary: "Get a phone number", refusals: []int{404}}, a.getNumber)
 	write(a, operation{method: http.MethodPatch, path: one, id: "updatePhoneNumber", etag: true, conditional: true, tag: "Phone numbers", scope: parley.ScopeAgentsWrite,

@@ -28,6 +28,8 @@ var refusalKinds = map[int]refusalKind{
 		"The body did not arrive in time.", parley.CodeInvalid, nil},
 	http.StatusConflict: {"Conflict", "The present state does not allow this, or a value is taken. With Retry-After: try again then.",
 		"The phone number +14155550123 is already in use. Release it from its agent first, or give another.", parley.CodeConflict, []string{"RetryAfter"}},
+	http.StatusRequestedRangeNotSatisfiable: {"RangeNotSatisfiable", "The file has no such range.",
+		"The recording has no such range. It has 160058 bytes.", parley.CodeInvalid, nil},
 	http.StatusPreconditionFailed: {"PreconditionFailed", "The resource has another version than If-Match names. Nothing was changed.",
 		"This was changed meanwhile. Get it again, and repeat your change on the new version.", parley.CodeConflict, nil},
 	http.StatusRequestEntityTooLarge: {"TooLarge", "The body is larger than 1.5 MiB.",

@@ -14,8 +14,8 @@ func TestAgentDefaultsOnTheWire(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		h := newHouse(t, st)
 		for body, want := range map[string]string{
-			`{"name":"V","type":"voice"}`: `{"config":{"fallbackNumber":null,"greeting":"","interruptionThreshold":0.5,"language":null,"maxDuration":1800,` +
-				`"noiseReduction":"off","recording":false,"speed":1,"timeout":30,"transcription":true,"transferTargets":[],"turnDetection":"server_vad","voice":"sage"},` +
+			`{"name":"V","type":"voice"}`: `{"config":{"eagerness":"auto","fallbackNumber":null,"greeting":"","interruptionThreshold":0.5,"language":null,"maxCost":null,"maxDuration":1800,` +
+				`"noiseReduction":"off","prefixPaddingMs":300,"recording":false,"recordingNotice":"","silenceDurationMs":500,"speed":1,"timeout":30,"toolFillerSeconds":3,"transcription":true,"transferTargets":[],"turnDetection":"server_vad","voice":"sage"},` +
 				`"instructions":"","model":"gpt-realtime-2025-08-28","name":"V","phoneNumbers":[],"status":"active","tools":[],"type":"voice"}`,
 			`{"name":"C","type":"chat"}`: `{"config":{"allowedDomains":[],"dailyMessageLimit":null,"greeting":"","placeholder":"","position":"bottom-right",` +
 				`"primaryColor":"#3B82F6","suggestions":[],"theme":"light","title":""},` +

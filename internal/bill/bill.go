@@ -31,6 +31,12 @@ func New(prices parley.Prices) *Bill {
 // Builtin makes a Bill that charges by the built-in table.
 func Builtin() *Bill { return New(parley.BuiltinPrices()) }
 
+// Knows reports whether the answers of a model have a price.
+func (b *Bill) Knows(model string) bool {
+	_, ok := b.prices.Models[model]
+	return ok
+}
+
 // Response bills an answer of a model.
 func (b *Bill) Response(model, responseID string, u parley.Usage, simulated bool) parley.UsageData {
 	d := parley.UsageData{ResponseID: responseID, Model: model, Usage: u}

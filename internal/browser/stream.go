@@ -40,6 +40,7 @@ type Stream struct {
 	slab    []byte
 	scratch []byte
 	replay  bool // what Tell gets is from before this stream
+	known   bool // an earlier stream of the call reached the model
 
 	mu      sync.Mutex
 	mood    mood
@@ -48,7 +49,7 @@ type Stream struct {
 }
 
 // Accept takes over an upgraded socket. Nothing is read before Listen.
-func Accept(c *websocket.Conn) *Stream {
+func Accept(c ws.Socket) *Stream {
 	return &Stream{
 		ID:   "WS" + strings.ReplaceAll(parley.NewID(), "-", ""),
 		conn: ws.New(c, ws.Options{ReadLimit: 16 << 10, QueueBytes: 1 << 20, WriteTimeout: 5 * time.Second, PingEvery: 10 * time.Second}),

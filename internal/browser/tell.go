@@ -28,10 +28,7 @@ var words = map[string]string{
 func (s *Stream) Tell(ev parley.Event) {
 	s.transcript(ev)
 	if s.replay {
-		var d parley.StreamStartedData
-		if ev.Type == parley.EventStreamStarted && json.Unmarshal(ev.Data, &d) == nil && d.StreamSID == s.ID {
-			s.replay = false
-		}
+		s.replay = !s.begins(ev)
 		return
 	}
 	switch ev.Type {
@@ -61,6 +58,22 @@ func (s *Stream) Tell(ev parley.Event) {
 			s.End(d.Reason)
 		}
 	}
+}
+
+// begins reports whether an event is the beginning of this stream. A session that outlived the stream before is ready
+// at once; one that has to reach the model again takes up what is said meanwhile, so the page may speak as well.
+func (s *Stream) begins(ev parley.Event) bool {
+	switch ev.Type {
+	case parley.EventModelConnected:
+		s.known = true
+	case parley.EventStreamStarted:
+		var d parley.StreamStartedData
+		if json.Unmarshal(ev.Data, &d) == nil && d.StreamSID == s.ID {
+			s.show(func(m *mood) { m.ready = m.ready || s.known })
+			return true
+		}
+	}
+	return false
 }
 
 // transcript shows words: of the agent first those that were generated, then those that were heard.

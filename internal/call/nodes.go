@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -126,32 +127,47 @@ func (s *Service) beat(ctx context.Context) error {
 	return nil
 }
 
-// keep is one beat: it shows that this process lives, looks at the others, ends what is over and takes over the calls
-// of the dead.
-func (s *Service) keep(ctx context.Context) {
-	if err := s.tryKeep(ctx); err != nil && ctx.Err() == nil {
-		s.opt.Logger.Error("cannot look after the calls of all processes", slog.Any("error", err))
+// keep beats until ctx ends. It never waits for the carrier, who may be slow: the others would take this process for dead.
+// What it finds out about them goes to dead.
+func (s *Service) keep(ctx context.Context, dead chan<- []store.Process) {
+	ticker := time.NewTicker(beatPeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake: // between beats: the others' leases are counted by the clock's alone
+			if err := errors.Join(s.beat(ctx), s.endOver(ctx)); err != nil && ctx.Err() == nil {
+				s.opt.Logger.Error("cannot end calls that are over", slog.Any("error", err))
+			}
+			continue
+		case <-ticker.C:
+		}
+		found, err := s.look(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.opt.Logger.Error("cannot look after the calls of all processes", slog.Any("error", err))
+		}
+		if len(found) > 0 {
+			select {
+			case dead <- found:
+			default: // still busy with them; they are found again
+			}
+		}
 	}
 }
 
-func (s *Service) tryKeep(ctx context.Context) error {
+// look is one beat: it shows that this process lives, looks at the others, and ends what is over. It returns the dead.
+func (s *Service) look(ctx context.Context) ([]store.Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseBeats*beatPeriod)
 	defer cancel()
 	if err := s.beat(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	all, err := s.st.ListProcesses(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	dead := s.nodes.update(all, s.opt.Owner)
-	if err := s.endOver(ctx); err != nil {
-		return err
-	}
-	for _, p := range dead {
-		s.inherit(ctx, p)
-	}
-	return nil
+	return s.nodes.update(all, s.opt.Owner), s.endOver(ctx)
 }
 
 // endOver ends the calls that another process was told are over: those held here by their sessions, and those whose

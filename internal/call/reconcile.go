@@ -25,14 +25,12 @@ const (
 // Run reconciles until ctx is done: calls whose stream never came or never came back are asked about and ended, and
 // those of processes that died are taken over.
 func (s *Service) Run(ctx context.Context) {
-	var heard sync.WaitGroup
-	beats := make(<-chan time.Time)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	dead := make(chan []store.Process, 1)
 	if s.st.Shared() {
-		ticker := time.NewTicker(beatPeriod)
-		defer ticker.Stop()
-		beats = ticker.C
-		heard.Go(func() { s.listen(ctx) })
-		defer heard.Wait()
+		beside.Go(func() { s.listen(ctx) })
+		beside.Go(func() { s.keep(ctx, dead) })
 	}
 	tick := time.NewTicker(reconcilePeriod)
 	defer tick.Stop()
@@ -41,11 +39,9 @@ func (s *Service) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-beats:
-			s.keep(ctx)
-		case <-s.wake:
-			if s.st.Shared() {
-				s.keep(ctx)
+		case all := <-dead:
+			for _, p := range all {
+				s.inherit(ctx, p)
 			}
 		case <-tick.C:
 			s.reconcile(ctx, time.Now())

@@ -228,7 +228,11 @@ func (f *fleet) beats(n int, who ...*Service) {
 	f.t.Helper()
 	for range n {
 		for _, s := range who {
-			ok(f.t, s.tryKeep(f.t.Context()))
+			dead, err := s.look(f.t.Context())
+			ok(f.t, err)
+			for _, p := range dead {
+				s.inherit(f.t.Context(), p)
+			}
 		}
 	}
 }
@@ -287,6 +291,28 @@ func TestProcessThatLeaves(t *testing.T) {
 		if want == 2 {
 			ok(t, f.Finish(t.Context(), a, parley.EndCallerHangup))
 		}
+	}
+}
+
+// TestNewsDoNotShortenALease: a process that is often told about calls does not take the others for dead.
+func TestNewsDoNotShortenALease(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, newCarrier(t, "in-progress"))
+	f.beats(2, f.Service, f.second)
+	ctx, stop := context.WithTimeout(t.Context(), 2*beatPeriod)
+	defer stop()
+	ran := make(chan struct{})
+	go func() {
+		defer close(ran)
+		f.second.Run(ctx)
+	}()
+	for ctx.Err() == nil {
+		f.second.rouse()
+		<-time.After(10 * time.Millisecond)
+	}
+	<-ran
+	if !f.second.nodes.lives(f.opt.Owner) {
+		t.Error("the other process is taken for dead after two beats")
 	}
 }
 

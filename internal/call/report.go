@@ -27,7 +27,7 @@ func (s *Service) report(conv parley.Conversation, events []parley.Event) {
 
 // outcome is a call in one line: never what was said, and of the other side's number only its end.
 func outcome(conv parley.Conversation, events []parley.Event) []slog.Attr {
-	var interruptions, streams, connected, faults int64
+	var interruptions, rejected, streams, redials, faults int64
 	var media parley.StreamMeasuredData
 	for _, e := range events {
 		switch e.Type {
@@ -35,8 +35,10 @@ func outcome(conv parley.Conversation, events []parley.Event) []slog.Attr {
 			interruptions++
 		case parley.EventStreamStarted:
 			streams++
-		case parley.EventModelConnected:
-			connected++
+		case parley.EventInterruptionRejected:
+			rejected++
+		case "model.redialed":
+			redials++
 		case parley.EventError:
 			faults++
 		case parley.EventStreamMeasured:
@@ -57,7 +59,7 @@ func outcome(conv parley.Conversation, events []parley.Event) []slog.Attr {
 		slog.Float64("seconds", conv.EndedAt.Sub(conv.StartedAt).Round(100*time.Millisecond).Seconds()),
 		slog.Int("turns", sum.Latency.Turns), slog.Int64("p50_ms", sum.Latency.P50Ms), slog.Int64("p95_ms", sum.Latency.P95Ms),
 		slog.Int64("heard_p95_ms", sum.Latency.Hops.Total.P95Ms),
-		slog.Int64("interruptions", interruptions), slog.Int64("resumes", max(0, streams-1)), slog.Int64("redials", max(0, connected-max(1, streams))),
+		slog.Int64("interruptions", interruptions), slog.Int64("false_interruptions", rejected), slog.Int64("resumes", max(0, streams-1)), slog.Int64("redials", redials),
 		slog.Int64("faults", faults), slog.Int("underruns", media.Underruns), slog.Int64("late_frames", media.Late),
 		slog.Int64("tokens", sum.Usage.TotalTokens+sum.Usage.TranscriptionTokens), slog.Int64("carrier_minutes", sum.Usage.CarrierMinutes),
 		slog.Float64("cost_dollars", float64(sum.Cost)/1e6), slog.Bool("simulated", conv.Simulated), slog.Bool("test", conv.Test),
@@ -89,7 +91,7 @@ func (s *Service) direction(ctx context.Context, c parley.Call) string {
 // billCarrier puts the carrier's minutes on record, before the end. The carrier charges from the answer to the end
 // of the call; a call that it lost ended when its stream did, as far as we can know.
 func (s *Service) billCarrier(ctx context.Context, w *log.Writer, c parley.Call, reason string) {
-	if reason == parley.EndNotAnswered {
+	if reason == parley.EndNotAnswered || c.FromBrowser() {
 		return
 	}
 	end := time.Now()

@@ -3,9 +3,11 @@ package call
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,10 +22,13 @@ import (
 type Attachment struct {
 	Call      parley.Call
 	Agent     parley.Agent
+	Epoch     int64 // of the call, raised by this attachment
 	Writer    *log.Writer
 	History   []leg.HistoryItem // of earlier streams of the same call
 	Spent     int64             // by them, in micro-dollars, without the carrier
 	Direction string            // inbound, outbound
+	// Lost says that the caller has noticed a loss: the line was silent, or the carrier said "one moment".
+	Lost bool
 	// HadMedia reports whether the stream brought any audio; nil = it did. Set it before the session runs.
 	HadMedia func() bool
 
@@ -81,7 +86,7 @@ func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, stream
 	if err != nil {
 		return nil, fmt.Errorf("attach stream: %w", err)
 	}
-	a := &Attachment{Call: c, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
+	a := &Attachment{Call: c, Epoch: epoch, Writer: s.log.Open(c.OrgID, c.ID, epoch, last), over: make(chan struct{}), taken: make(chan struct{})}
 	s.held.add(a)
 	if err := s.furnish(ctx, a, parley.StreamStartedData{StreamSID: streamSID, Epoch: epoch}); err != nil {
 		s.release(a, err)
@@ -109,8 +114,20 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 		}
 		rec := parley.Project(events)
 		a.History, a.Spent = history(rec), rec.Cost-rec.CarrierCost
+		a.Lost = c.Resumes > 0 && c.Errand.Number == "" && c.Errand.Digits == "" && !handedOver(events)
 	}
 	return nil
+}
+
+// handedOver reports whether the newest loss of a stream was none.
+func handedOver(events []parley.Event) bool {
+	for _, e := range slices.Backward(events) {
+		if e.Type == parley.EventStreamDetached {
+			var d parley.StreamDetachedData
+			return json.Unmarshal(e.Data, &d) == nil && d.HandedOver
+		}
+	}
+	return false
 }
 
 // Decide commits that we end the call, before the socket is closed: the carrier's next request is answered by
@@ -151,20 +168,20 @@ func (s *Service) moveOn(ctx context.Context, a *Attachment, intent parley.CallI
 // Detach records that the stream vanished without a stop. The call may come back through Resume; if it does
 // not, the reconciler ends it.
 func (s *Service) Detach(ctx context.Context, a *Attachment) error {
-	return s.detach(ctx, a, reasonStreamGone)
+	return s.detach(ctx, a, parley.StreamDetachedData{Reason: reasonStreamGone})
 }
 
 // HandOver records that this process lets the call go so that another one can take it, and has the carrier ask for it:
 // the answer to its next request comes from whoever is sent that request.
 func (s *Service) HandOver(ctx context.Context, a *Attachment) error {
-	if err := s.detach(ctx, a, "handed over: this process is stopping"); err != nil {
+	if err := s.detach(ctx, a, parley.StreamDetachedData{Reason: "this process is stopping", HandedOver: true}); err != nil {
 		return err
 	}
 	return s.moveOn(ctx, a, parley.IntentNone)
 }
 
-func (s *Service) detach(ctx context.Context, a *Attachment, why string) error {
-	err := a.Writer.Intent(ctx, parley.EventStreamDetached, parley.StreamDetachedData{Reason: why},
+func (s *Service) detach(ctx context.Context, a *Attachment, why parley.StreamDetachedData) error {
+	err := a.Writer.Intent(ctx, parley.EventStreamDetached, why,
 		func(ctx context.Context, tx *store.Tx) error {
 			c, err := tx.FindCall(ctx, a.Call.OrgID, a.Call.ID) // the carrier may have asked already
 			if err != nil {

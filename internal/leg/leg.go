@@ -5,7 +5,11 @@
 // them and declares the interfaces of the legs.
 package leg
 
-import "parley"
+import (
+	"time"
+
+	"parley"
+)
 
 // CarrierKind tells carrier events apart.
 type CarrierKind uint8
@@ -30,11 +34,11 @@ type ModelKind uint8
 
 // The model events, in the vocabulary of OpenAI's Realtime API (GA).
 const (
-	ModelSessionCreated   ModelKind = iota + 1 // ItemID: session id
+	ModelSessionCreated   ModelKind = iota + 1 // ItemID: session id; Expires
 	ModelSessionUpdated                        // the configuration is in effect
 	ModelSpeechStarted                         // ItemID, AudioMs: the VAD heard the caller
 	ModelSpeechStopped                         // ItemID, AudioMs
-	ModelCommitted                             // ItemID: the caller's turn is an item now
+	ModelCommitted                             // ItemID: the caller's turn is an item now; After
 	ModelTranscript                            // ItemID, Text, Usage: the caller's words
 	ModelTranscriptFailed                      // ItemID, Err
 	ModelResponseCreated                       // ResponseID
@@ -46,6 +50,7 @@ const (
 	ModelResponseDone                          // ResponseID, Status, Err (why not completed), Usage
 	ModelTruncated                             // ItemID, AudioMs: truncation accepted
 	ModelDeleted                               // ItemID
+	ModelRateLimits                            // Wait: until a limit that is used up is renewed; 0 = none is
 	ModelError                                 // Err; EventID of the client event it answers, if any
 )
 
@@ -64,6 +69,9 @@ type ModelEvent struct {
 	Arguments    string
 	Audio        []byte // µ-law, 8 kHz
 	AudioMs      int64
+	After        string    // id of the item before; "" = the first, or not told
+	Expires      time.Time // when the session ends; zero = not told
+	Wait         time.Duration
 	Usage        *parley.Usage
 	Err          *ModelFailure
 }
@@ -72,6 +80,8 @@ type ModelEvent struct {
 // log and never to a caller or visitor.
 type ModelFailure struct {
 	Type, Code, Message string
+	// RetryAfter is when asking again may help; 0 = not told.
+	RetryAfter time.Duration
 }
 
 // Error returns the code, or the type, and the message.
@@ -96,8 +106,12 @@ type SessionConfig struct {
 	Language       string // "" = detect
 	NoiseReduction string // "" = off
 	SemanticVAD    bool   // false = server_vad
-	Threshold      float64
-	Tools          []parley.Tool
+	// Threshold, PrefixPaddingMs and SilenceDurationMs are for server_vad, Eagerness is for semantic_vad.
+	Threshold         float64
+	PrefixPaddingMs   int
+	SilenceDurationMs int
+	Eagerness         string // low, medium, high, auto
+	Tools             []parley.Tool
 }
 
 // Ask is a wish for one response of the model. The zero value asks for an ordinary answer.
@@ -106,6 +120,8 @@ type Ask struct {
 	Instructions string
 	// NoTools makes the model answer in words, whatever tools it has.
 	NoTools bool
+	// Purpose says what the agent says of its own accord; "" = an answer. It goes along as metadata.
+	Purpose string
 }
 
 // HistoryKind tells the items of a history apart.

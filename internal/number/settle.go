@@ -21,7 +21,7 @@ import (
 const (
 	settleAtOnce = 4
 	settleRounds = 5                // of one number that is changed meanwhile
-	noteTime     = 10 * time.Second // for the database to keep an outcome, also when the carrier took all the time
+	databaseTime = 10 * time.Second // of one statement: it has its own time, whatever the carrier took
 )
 
 // Settle tells the carrier what this server now does with numbers (E.164) that an organization changed: those with an
@@ -79,7 +79,7 @@ type outcome struct {
 // settle tells the carrier about one number, and returns what to warn the organization of.
 func (s *Service) settle(ctx context.Context, orgID, e164 string) (warning string) {
 	for round := range settleRounds {
-		n, err := s.opt.Store.FindPhoneNumber(ctx, e164)
+		n, err := s.now(ctx, e164)
 		if err != nil && !parley.IsNotFound(err) {
 			return s.broken(ctx, e164, err)
 		}
@@ -105,17 +105,24 @@ func (s *Service) settle(ctx context.Context, orgID, e164 string) (warning strin
 	return "It is being changed by others, so it is not certain what Twilio was told. Assign it again."
 }
 
+// now reads a number, also when the carrier took all the time.
+func (s *Service) now(ctx context.Context, e164 string) (parley.PhoneNumber, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), databaseTime)
+	defer cancel()
+	return s.opt.Store.FindPhoneNumber(ctx, e164)
+}
+
 // note keeps the outcome with the number, and reports whether that is still as it was read.
 func (s *Service) note(ctx context.Context, orgID string, n parley.PhoneNumber, done outcome) (settled bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
-	defer cancel()
 	if n.OrgID != orgID { // it was deleted, or is another organization's by now
-		now, err := s.opt.Store.FindPhoneNumber(ctx, n.Number)
+		now, err := s.now(ctx, n.Number)
 		if parley.IsNotFound(err) {
 			return n.ID == "", nil
 		}
 		return err == nil && now.ID == n.ID && now.Revision == n.Revision, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), databaseTime)
+	defer cancel()
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	err = s.opt.Store.Write(ctx, func(tx *store.Tx) (err error) {
 		settled, err = tx.SetNumberSetup(ctx, orgID, n.ID, n.Revision, done.sid, parley.NumberSetup{State: done.state, Message: done.message, At: &at})
@@ -125,9 +132,6 @@ func (s *Service) note(ctx context.Context, orgID string, n parley.PhoneNumber, 
 }
 
 func (s *Service) broken(ctx context.Context, e164 string, err error) string {
-	if ctx.Err() != nil {
-		return "There was no time left to tell Twilio about it. Assign it again."
-	}
 	s.opt.Logger.ErrorContext(ctx, "phone number not settled", slog.String("number", e164), slog.Any("error", err))
 	return "This server could not find out what to tell Twilio about it. Assign it again."
 }

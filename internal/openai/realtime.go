@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley/internal/leg"
 	"parley/internal/ws"
 )
@@ -23,13 +21,12 @@ type RealtimeOptions struct {
 	BaseURL string // such as https://api.openai.com/v1; the scheme becomes ws or wss
 	Key     string // sent as a bearer token, never logged
 	Model   string
-	// HTTPClient performs the upgrade; nil uses one without a proxy surprise or cookie jar.
-	HTTPClient *http.Client
 }
 
 // realtimeEvents is how many decoded events may wait for the session. The session never waits for anything
-// slower than memory, so this only rides out its scheduling.
-const realtimeEvents = 256
+// slower than memory, so this only rides out its scheduling; a full channel makes the reader wait, and TCP the
+// model. An event is 200 bytes and every call has this many.
+const realtimeEvents = 16
 
 // Realtime is the model leg of one call: a WebSocket that speaks OpenAI's Realtime protocol (GA) with
 // audio/pcmu in both directions. Methods that send belong to one goroutine (the session's) and never block;
@@ -44,6 +41,10 @@ type Realtime struct {
 
 	scratch []byte
 	nextID  int
+
+	// Of the reader: the ids of the newest audio, so that each delta does not make its own, and what its audio is cut from.
+	responseID, itemID string
+	slab               []byte
 }
 
 // DialRealtime opens a session. A refusal by the server is a *leg.ModelFailure (for example type
@@ -54,14 +55,7 @@ func DialRealtime(ctx context.Context, opt RealtimeOptions) (*Realtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := opt.HTTPClient
-	if client == nil {
-		client = dialClient
-	}
-	c, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
-		HTTPClient: client,
-		HTTPHeader: http.Header{"Authorization": {"Bearer " + opt.Key}},
-	})
+	c, resp, err := ws.Dial(ctx, dialClient, address, http.Header{"Authorization": {"Bearer " + opt.Key}})
 	if err != nil {
 		return nil, refusal(resp, err, opt.Key)
 	}
@@ -76,12 +70,12 @@ func DialRealtime(ctx context.Context, opt RealtimeOptions) (*Realtime, error) {
 }
 
 // dialClient has no keep-alive pool: every session is its own connection.
-var dialClient = &http.Client{Transport: &http.Transport{
+var dialClient = ws.Client(&http.Transport{
 	Proxy:                 http.ProxyFromEnvironment, // the operator's own provider address, unlike tools'
 	DisableKeepAlives:     true,
 	TLSHandshakeTimeout:   10 * time.Second,
 	ResponseHeaderTimeout: 10 * time.Second,
-}}
+})
 
 func realtimeURL(base, model string) (string, error) {
 	u, err := url.Parse(strings.TrimSuffix(base, "/") + "/realtime")
@@ -105,7 +99,7 @@ func refusal(resp *http.Response, err error, key string) error {
 	if resp == nil {
 		return fmt.Errorf("connect to the model: %w", err)
 	}
-	fail := &leg.ModelFailure{Type: "http_error", Code: fmt.Sprintf("http_%d", resp.StatusCode)}
+	fail := &leg.ModelFailure{Type: "http_error", Code: fmt.Sprintf("http_%d", resp.StatusCode), RetryAfter: retryHeader(resp.Header)}
 	if resp.Body != nil {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
 		_ = resp.Body.Close()
@@ -120,6 +114,7 @@ func refusal(resp *http.Response, err error, key string) error {
 			if said.Error.Code != "" {
 				fail.Code = said.Error.Code
 			}
+			fail.RetryAfter = max(fail.RetryAfter, retryHint(fail.Message))
 		}
 	}
 	return fail
@@ -155,7 +150,10 @@ func (r *Realtime) read() {
 			r.finish(err)
 			return
 		}
-		ev, ok := decodeRealtime(raw)
+		ev, ok := r.fastAudio(raw)
+		if !ok {
+			ev, ok = decodeRealtime(raw)
+		}
 		if !ok {
 			continue
 		}
@@ -188,18 +186,4 @@ func (r *Realtime) finish(err error) {
 		r.err = fmt.Errorf("model connection: %w", err)
 	}
 	r.conn.CloseNow()
-}
-
-// Retryable reports whether dialing again can help: after a transport failure, a rate limit or a server error,
-// but not after a refusal.
-func Retryable(err error) bool {
-	fail, ok := errors.AsType[*leg.ModelFailure](err)
-	if !ok {
-		return true
-	}
-	switch fail.Code {
-	case "http_500", "http_502", "http_503", "http_504", "http_429", "rate_limit_exceeded", "server_error":
-		return true
-	}
-	return false
 }

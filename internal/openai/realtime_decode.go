@@ -3,6 +3,7 @@ package openai
 import (
 	"encoding/base64"
 	"encoding/json"
+	"time"
 
 	"parley"
 	"parley/internal/leg"
@@ -24,10 +25,18 @@ type serverEvent struct {
 	Response     *serverResponse `json:"response"`
 	Error        *serverError    `json:"error"`
 	Usage        *serverUsage    `json:"usage"`
+	PreviousID   string          `json:"previous_item_id"`
+	RateLimits   []rateLimit     `json:"rate_limits"`
+}
+
+type rateLimit struct {
+	Remaining    float64 `json:"remaining"`
+	ResetSeconds float64 `json:"reset_seconds"`
 }
 
 type serverSession struct {
-	ID string `json:"id"`
+	ID        string `json:"id"`
+	ExpiresAt int64  `json:"expires_at"` // Unix seconds
 }
 
 type serverItem struct {
@@ -61,7 +70,7 @@ func (e *serverError) failure() *leg.ModelFailure {
 	if e == nil {
 		return &leg.ModelFailure{Type: "unknown", Message: "the model gave no reason"}
 	}
-	return &leg.ModelFailure{Type: e.Type, Code: e.Code, Message: e.Message}
+	return &leg.ModelFailure{Type: e.Type, Code: e.Code, Message: e.Message, RetryAfter: retryHint(e.Message)}
 }
 
 // serverUsage covers responses (token details) and transcriptions (tokens or seconds).
@@ -143,7 +152,7 @@ func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
 	case "input_audio_buffer.speech_stopped":
 		ev.Kind, ev.AudioMs = leg.ModelSpeechStopped, in.AudioEndMs
 	case "input_audio_buffer.committed":
-		ev.Kind = leg.ModelCommitted
+		ev.Kind, ev.After = leg.ModelCommitted, in.PreviousID
 	case "conversation.item.input_audio_transcription.completed":
 		ev.Kind, ev.Text, ev.Usage = leg.ModelTranscript, in.Transcript, in.Usage.transcription()
 	case "conversation.item.input_audio_transcription.failed":
@@ -152,6 +161,8 @@ func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
 		ev.Kind, ev.AudioMs = leg.ModelTruncated, in.AudioEndMs
 	case "conversation.item.deleted":
 		ev.Kind = leg.ModelDeleted
+	case "rate_limits.updated":
+		ev.Kind, ev.Wait = leg.ModelRateLimits, usedUp(in.RateLimits)
 	case "error":
 		ev.Kind, ev.Err = leg.ModelError, in.Error.failure()
 		if in.Error != nil {
@@ -168,6 +179,9 @@ func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
 	switch {
 	case in.Type == "session.created" && in.Session != nil:
 		ev.Kind, ev.ItemID = leg.ModelSessionCreated, in.Session.ID
+		if in.Session.ExpiresAt > 0 {
+			ev.Expires = time.Unix(in.Session.ExpiresAt, 0)
+		}
 	case in.Type == "session.updated":
 		ev.Kind = leg.ModelSessionUpdated
 	case in.Type == "response.created" && in.Response != nil:

@@ -15,7 +15,7 @@ func TestDecodeTakesWhatAServerMaySay(t *testing.T) {
 	for raw, want := range map[string]leg.ModelKind{
 		// Unknown events of any shape are no fault of the call's.
 		`{"type":"response.hologram.delta","delta":{"x":1},"item":"i","usage":3,"error":"none"}`:    0,
-		`{"type":"rate_limits.updated","rate_limits":[{"name":"tokens","limit":1.5}]}`:              0,
+		`{"type":"rate_limits.updated","rate_limits":[{"name":"tokens","limit":1.5}]}`:              leg.ModelRateLimits,
 		`{"type":"conversation.item.added","previous_item_id":null,"item":{"id":"i","content":[]}}`: 0,
 		`{"event_id":"e"}`: 0,
 		`{"type":7}`:       leg.ModelError,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"parley/internal/leg"
 )
@@ -90,7 +91,7 @@ type transcription struct {
 type turnDetection struct {
 	Type              string   `json:"type"`
 	Threshold         *float64 `json:"threshold,omitempty"`
-	PrefixPaddingMs   int      `json:"prefix_padding_ms,omitempty"`
+	PrefixPaddingMs   *int     `json:"prefix_padding_ms,omitempty"`
 	SilenceDurationMs int      `json:"silence_duration_ms,omitempty"`
 	Eagerness         string   `json:"eagerness,omitempty"`
 	CreateResponse    bool     `json:"create_response"`
@@ -107,6 +108,7 @@ type functionTool struct {
 type responseParams struct {
 	Instructions string `json:"instructions,omitempty"`
 	ToolChoice   string `json:"tool_choice,omitempty"`
+	Metadata     any    `json:"metadata,omitempty"`
 }
 
 // TranscriptionModel transcribes callers' speech.
@@ -118,13 +120,14 @@ const pcmu = "audio/pcmu"
 // all of it with ModelError; the returned id matches the refusal.
 func (r *Realtime) Configure(cfg leg.SessionConfig) (eventID string, err error) {
 	in := sessionInput{Format: audioFormat{pcmu}, TurnDetection: turnDetection{
-		Type: "server_vad", Threshold: &cfg.Threshold, PrefixPaddingMs: 300, SilenceDurationMs: 500,
+		Type: "server_vad", Threshold: &cfg.Threshold, PrefixPaddingMs: &cfg.PrefixPaddingMs, SilenceDurationMs: cfg.SilenceDurationMs,
 	}}
 	if cfg.SemanticVAD {
-		in.TurnDetection = turnDetection{Type: "semantic_vad", Eagerness: "auto"}
+		in.TurnDetection = turnDetection{Type: "semantic_vad", Eagerness: cfg.Eagerness}
 	}
 	if cfg.Transcription {
-		in.Transcription = &transcription{Model: TranscriptionModel, Language: cfg.Language}
+		language, _, _ := strings.Cut(cfg.Language, "-") // pt-BR is refused: transcription takes ISO 639 codes
+		in.Transcription = &transcription{Model: TranscriptionModel, Language: strings.ToLower(language)}
 	}
 	if cfg.NoiseReduction != "" {
 		in.NoiseReduction = &audioFormat{cfg.NoiseReduction}
@@ -151,6 +154,9 @@ func (r *Realtime) CreateResponse(a leg.Ask) (eventID string, err error) {
 		p := responseParams{Instructions: a.Instructions}
 		if a.NoTools {
 			p.ToolChoice = "none"
+		}
+		if a.Purpose != "" {
+			p.Metadata = map[string]string{"purpose": a.Purpose}
 		}
 		params = p
 	}

@@ -1,9 +1,12 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -76,14 +79,14 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 	r, _ := dialSim(t, model.Options{OnMessage: tp.see})
 	tool, _ := parley.BuiltinTool("current_time")
 	lang := leg.SessionConfig{
-		Instructions: "Be brief.", Voice: "sage", Speed: 1.5, Transcription: true, Language: "en",
-		NoiseReduction: "near_field", Threshold: 0.5, Tools: []parley.Tool{tool},
+		Instructions: "Be brief.", Voice: "sage", Speed: 1.5, Transcription: true, Language: "pt-BR",
+		NoiseReduction: "near_field", Threshold: 0.5, SilenceDurationMs: 700, Tools: []parley.Tool{tool},
 	}
 	if _, err := r.Configure(lang); err != nil {
 		t.Fatal(err)
 	}
 	until(t, r, leg.ModelSessionUpdated)
-	if _, err := r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, SemanticVAD: true}); err != nil {
+	if _, err := r.Configure(leg.SessionConfig{Voice: "sage", Speed: 1, SemanticVAD: true, Eagerness: "high"}); err != nil {
 		t.Fatal(err)
 	}
 	until(t, r, leg.ModelSessionUpdated)
@@ -100,7 +103,7 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 		}
 	}
 	_ = r.AppendAudio(make([]byte, 160))
-	if _, err := r.CreateResponse(leg.Ask{Instructions: `Say exactly "Good morning to you, dear caller, on this fine day."`, NoTools: true}); err != nil {
+	if _, err := r.CreateResponse(leg.Ask{Instructions: `Say exactly "Good morning to you, dear caller, on this fine day."`, NoTools: true, Purpose: "greeting"}); err != nil {
 		t.Fatal(err)
 	}
 	created := until(t, r, leg.ModelResponseCreated)
@@ -200,13 +203,57 @@ func FuzzDecodeRealtime(f *testing.F) {
 	})
 }
 
-func BenchmarkDecodeAudioDelta(b *testing.B) {
-	raw := []byte(`{"event_id":"event_1","type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"` +
-		base64.StdEncoding.EncodeToString(make([]byte, 1600)) + `"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, ok := decodeRealtime(raw); !ok {
-			b.Fatal("not decoded")
+// FuzzFastAudio checks that of valid JSON the fast decoder reads what the other one reads.
+func FuzzFastAudio(f *testing.F) {
+	f.Add([]byte(`{"event_id":"event_1","type":"response.output_audio.delta","response_id":"r","item_id":"i","output_index":0,"content_index":1,"delta":"AAAA"}`))
+	f.Add([]byte(`{"type":"response.output_audio.delta","delta":"AAAA","delta":"BBBB"}`))
+	f.Add([]byte(`{"type":"response.output_audio.delta","content_index":01,"item":{"id":"x"},"delta":""}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		fast, ok := new(Realtime).fastAudio(raw)
+		if !ok || !json.Valid(raw) {
+			return
 		}
+		slow, _ := decodeRealtime(raw)
+		if slow.Kind == leg.ModelError {
+			return // a member that says nothing of audio has the wrong type: the fast way does not look
+		}
+		if !bytes.Equal(fast.Audio, slow.Audio) {
+			t.Fatalf("%q: fast %q, slow %q", raw, fast.Audio, slow.Audio)
+		}
+		fast.Audio, slow.Audio = nil, nil
+		if !reflect.DeepEqual(fast, slow) {
+			t.Fatalf("%q: fast %+v, slow %+v", raw, fast, slow)
+		}
+	})
+}
+
+func TestFastAudioTakesWhatOpenAISends(t *testing.T) {
+	t.Parallel()
+	r := new(Realtime)
+	ev, ok := r.fastAudio([]byte(`{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"AQID"}`))
+	want := leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "resp_1", ItemID: "item_1", Audio: []byte{1, 2, 3}}
+	if !ok || !reflect.DeepEqual(ev, want) {
+		t.Errorf("%+v, %v", ev, ok)
+	}
+	next, _ := r.fastAudio([]byte(`{"type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_2","content_index":0,"delta":"BAUG"}`))
+	if next.ItemID != "item_2" || ev.ItemID != "item_1" || !bytes.Equal(ev.Audio, want.Audio) {
+		t.Errorf("%+v after %+v", next, ev)
+	}
+}
+
+// BenchmarkDecodeAudioDelta is a delta of 200 ms; the echo of parley-load sends them of 20 ms.
+func BenchmarkDecodeAudioDelta(b *testing.B) {
+	for name, ms := range map[string]int{"20ms": 20, "200ms": 200} {
+		b.Run(name, func(b *testing.B) {
+			raw := []byte(`{"event_id":"event_1","type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"` +
+				base64.StdEncoding.EncodeToString(make([]byte, 8*ms)) + `"}`)
+			r := new(Realtime)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok := r.fastAudio(raw); !ok {
+					b.Fatal("not decoded")
+				}
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -17,9 +18,11 @@ import (
 	"parley"
 	"parley/internal/audio"
 	"parley/internal/call"
+	"parley/internal/capacity"
 	"parley/internal/event"
 	"parley/internal/log"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/secret"
 	"parley/internal/sim/model"
 	"parley/internal/sim/phone"
@@ -79,17 +82,28 @@ func (l *logBuffer) String() string {
 }
 
 type houseOptions struct {
-	model    model.Options
-	modelKey string // instead of the simulator's
-	modelURL string // instead of the simulator's
-	voice    func(*parley.VoiceConfig)
+	model      model.Options
+	modelKey   string // instead of the simulator's
+	modelURL   string // instead of the simulator's
+	voice      func(*parley.VoiceConfig)
+	capacity   *capacity.Capacity
+	recordings *record.Folder
+	twilioAPI  string        // origin of the carrier's REST API; "" = there is none
+	billed     bool          // the model is taken for a real one, which costs
+	patience   time.Duration // of a call without a model; zero = 4 s
+	tools      []string      // ids, of the agent
+	// watch sees every message of the model's connections.
+	watch func(c *model.Conn, dir model.Direction, raw []byte)
 }
 
 func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	t.Helper()
 	h := &house{t: t, st: st, logs: &logBuffer{}}
 	client := schema.RealtimeClient(t)
-	opt.model.OnMessage = func(_ *model.Conn, dir model.Direction, raw []byte) {
+	opt.model.OnMessage = func(c *model.Conn, dir model.Direction, raw []byte) {
+		if opt.watch != nil {
+			opt.watch(c, dir, raw)
+		}
 		if dir == model.FromClient {
 			client.Check(t, raw)
 			if msg := string(raw); !strings.Contains(msg, "input_audio_buffer.append") {
@@ -110,6 +124,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	h.agent = storetest.NewAgent(h.org.ID, parley.AgentVoice)
 	h.agent.PhoneNumbers = []string{number}
 	h.agent.Voice.Timeout = 0
+	h.agent.ToolIDs = append(h.agent.ToolIDs, opt.tools...)
 	if opt.voice != nil {
 		opt.voice(h.agent.Voice)
 	}
@@ -123,7 +138,7 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 	logger := slog.New(slog.NewTextHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	lg := log.New(st, event.NewBus(), log.Options{Logger: logger})
 	h.calls = call.New(st, lg, h.ring, call.Options{
-		PublicURL: h.url, Owner: "test", DefaultOrg: h.org.ID, Simulated: true, Logger: logger,
+		PublicURL: h.url, Owner: "test", TwilioAPIURL: opt.twilioAPI, DefaultOrg: h.org.ID, Simulated: true, Logger: logger,
 		Defaults: parley.Credentials{TwilioAccountSID: defaultSID, TwilioAuthToken: defaultToken},
 	})
 	key, base := h.model.Key(), h.model.BaseURL()
@@ -134,12 +149,13 @@ func newHouse(t *testing.T, st *store.Store, opt houseOptions) *house {
 		base = opt.modelURL
 	}
 	h.host = voice.NewHost(voice.HostOptions{
-		Calls: h.calls, Tools: tool.New(tool.Options{}), Logger: logger,
+		Calls: h.calls, Tools: tool.New(tool.Options{}), Recordings: opt.recordings, Logger: logger, Capacity: opt.capacity,
+		Patience: cmp.Or(opt.patience, 4*time.Second),
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
-			return openai.Endpoint{BaseURL: base, Key: key, Simulated: true}, nil
+			return openai.Endpoint{BaseURL: base, Key: key, Simulated: !opt.billed}, nil
 		},
 	})
-	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Logger: logger})
+	h.handler = New(Options{PublicURL: h.url, Calls: h.calls, Host: h.host, Log: lg, Capacity: opt.capacity, Logger: logger})
 	mux := http.NewServeMux()
 	h.handler.Register(mux)
 	srv := httptest.NewUnstartedServer(mux)

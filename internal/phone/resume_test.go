@@ -199,9 +199,9 @@ func TestVanishedStreamIsResumed(t *testing.T) {
 			}
 			h.until("history replayed", func() bool {
 				told, _ = h.toldSince(mark)
-				return strings.Contains(told, "conversation.item.create")
+				return strings.Contains(told, "response.create")
 			})
-			if !strings.Contains(told, "Hello, this is Ada.") || strings.Contains(told, "response.create") {
+			if !strings.Contains(told, "Hello, this is Ada.") || strings.Contains(told, "Greet the caller") || !strings.Contains(told, "broke off") {
 				t.Errorf("model was told on resume:\n%s", told)
 			}
 			_, mark = h.toldSince(0)

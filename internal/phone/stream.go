@@ -12,6 +12,8 @@ import (
 	"parley"
 	"parley/internal/call"
 	"parley/internal/twilio"
+	"parley/internal/voice"
+	"parley/internal/ws"
 )
 
 const (
@@ -23,34 +25,18 @@ const (
 // up when the start message proves to be of the token's call.
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 	token := r.PathValue("token")
-	c, err := h.opt.Calls.Valid(r.Context(), token)
-	if errors.Is(err, call.ErrToken) || err == nil && c.FromBrowser() {
-		h.opt.Logger.Warn("media stream refused: token unknown, used or expired", slog.String("remote", r.RemoteAddr))
-		http.Error(w, "The stream token is not valid", http.StatusForbidden)
+	var c parley.Call
+	var ok bool
+	voice.Aside(func() { c, ok = h.expected(w, r, token) })
+	if !ok {
 		return
-	}
-	if err != nil {
-		h.fail(w, r, "look up stream token", err)
-		return
-	}
-	if sig := r.Header.Get(twilio.SignatureHeader); sig != "" {
-		account, err := h.opt.Calls.Account(r.Context(), c.OrgID)
-		if err != nil {
-			h.fail(w, r, "find carrier account", err)
-			return
-		}
-		if !twilio.Verify(account.Token, h.streamURL+r.URL.RequestURI(), nil, sig) {
-			h.opt.Logger.Warn("media stream refused: wrong signature", slog.String("call_id", c.ID))
-			http.Error(w, "The request's signature is not valid", http.StatusForbidden)
-			return
-		}
 	}
 	if !h.streams.enter() {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
 	defer h.streams.leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
 	if err != nil {
 		return // Accept has answered
 	}
@@ -66,11 +52,42 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 	h.hold(token, stream)
 }
 
+// expected finds the call that a token belongs to; otherwise it has answered.
+func (h *Handler) expected(w http.ResponseWriter, r *http.Request, token string) (parley.Call, bool) {
+	c, err := h.opt.Calls.Valid(r.Context(), token)
+	if errors.Is(err, call.ErrToken) || err == nil && c.FromBrowser() {
+		h.opt.Logger.Warn("media stream refused: token unknown, used or expired", slog.String("remote", r.RemoteAddr))
+		http.Error(w, "The stream token is not valid", http.StatusForbidden)
+		return c, false
+	}
+	if err != nil {
+		h.fail(w, r, "look up stream token", err)
+		return c, false
+	}
+	sig := r.Header.Get(twilio.SignatureHeader)
+	if sig == "" {
+		return c, true
+	}
+	account, err := h.opt.Calls.Account(r.Context(), c.OrgID)
+	if err != nil {
+		h.fail(w, r, "find carrier account", err)
+		return c, false
+	}
+	if !twilio.Verify(account.Token, h.streamURL+r.URL.RequestURI(), nil, sig) {
+		h.opt.Logger.Warn("media stream refused: wrong signature", slog.String("call_id", c.ID))
+		http.Error(w, "The request's signature is not valid", http.StatusForbidden)
+		return c, false
+	}
+	return c, true
+}
+
 // hold runs the session of an accepted stream from the use of its token to the end of its books.
 func (h *Handler) hold(token string, stream *twilio.MediaStream) {
 	start := stream.Start
 	ctx, cancel := context.WithTimeout(h.ctx, commitTimeout)
-	a, err := h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID)
+	var a *call.Attachment
+	var err error
+	voice.Aside(func() { a, err = h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID) })
 	cancel()
 	stream.Listen() // also when refused: the reader completes the closing handshake
 	if err != nil {

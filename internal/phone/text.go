@@ -56,7 +56,7 @@ var texts = map[string]struct {
 		"Questo numero non è attivo. Controlli il numero e richiami.",
 		"Questa linea al momento non accetta chiamate. Riprovi più tardi.",
 		"Al momento tutte le linee sono occupate. Richiami tra qualche minuto.",
-		"Siamo spiacenti, al momento non possiamo continuare questa chiamata. Richiami tra qualche minuto.",
+		"Siamo spiacenti, al momento non possiamo proseguire la chiamata. Richiami tra qualche minuto.",
 	}},
 	"nl": {"nl-NL", [...]string{
 		"Een ogenblik, alstublieft.",
@@ -89,4 +89,10 @@ func say(t text, language string) twilio.Say {
 		in = texts["en"]
 	}
 	return twilio.Say{Language: in.locale, Text: in.words[t]}
+}
+
+// localeOf is the voice for an operator's own words in a language, "" when we know none.
+func localeOf(language string) string {
+	base, _, _ := strings.Cut(strings.ToLower(language), "-")
+	return texts[base].locale
 }

@@ -14,6 +14,7 @@ import (
 	"parley"
 	"parley/internal/browser"
 	"parley/internal/call"
+	"parley/internal/ws"
 )
 
 // lastWords is how long a browser's stream waits for the end of its call to show up on record.
@@ -42,7 +43,7 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
+	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
 	if err != nil {
 		return // Accept has answered
 	}
@@ -65,10 +66,11 @@ func speaks(r *http.Request, protocol string) bool {
 // holdBrowser runs the session of a page's stream from the use of its token to the end of its books. What a page
 // must know it is told over the socket: it cannot see a status of HTTP.
 func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *browser.Stream) {
-	begins := c.StreamSID == ""
-	switch {
-	case begins && (h.draining.Load() || h.opt.Refuse != nil && h.opt.Refuse()):
-		h.opt.Logger.Warn("web call refused: this server takes no new calls now", slog.String("call_id", c.ID))
+	switch begins := c.StreamSID == ""; {
+	case begins && !h.takesWebCall(c):
+		stream.End(parley.EndOverload)
+		return
+	case begins && !h.admit(c.CallSID, c.OrgID, c.AgentID):
 		stream.End(parley.EndOverload)
 		return
 	case h.draining.Load():
@@ -79,6 +81,7 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	a, resume, err := h.opt.Calls.AttachBrowser(ctx, c, proof, origin, stream.ID)
 	cancel()
 	if a == nil {
+		h.opt.Capacity.Forget(c.CallSID)
 		h.opt.Logger.Warn("web call refused", slog.String("call_id", c.ID), slog.Any("error", err))
 		stream.End(parley.EndCarrierLost)
 		return
@@ -107,6 +110,15 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	}
 	stop()
 	<-followed
+}
+
+// takesWebCall reports whether a new browser call can be taken now, and keeps its slot.
+func (h *Handler) takesWebCall(c parley.Call) bool {
+	if h.draining.Load() || h.opt.Refuse != nil && h.opt.Refuse() {
+		h.opt.Logger.Warn("web call refused: this server takes no new calls now", slog.String("call_id", c.ID))
+		return false
+	}
+	return h.admit(c.CallSID, c.OrgID, c.AgentID)
 }
 
 // awaitEnd gives the last words of the record their time to be shown before the end is.

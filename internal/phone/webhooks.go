@@ -58,7 +58,7 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
-	case !h.admit(form.Get("CallSid"), agent):
+	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID) && !h.goesOn(r.Context(), route.OrgID, form):
 		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
 	default:
 		h.answer(w, r, form, call.Incoming{
@@ -80,7 +80,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, form url.Values
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
 		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent))
 	default:
-		h.connect(w, ticket, languageOf(&in.Agent))
+		h.connect(w, ticket, languageOf(&in.Agent), recordingNotice(in.Agent)...)
 	}
 }
 
@@ -94,6 +94,15 @@ func (h *Handler) known(w http.ResponseWriter, r *http.Request, form url.Values,
 	}
 	h.opt.Logger.Warn("webhook repeated for an answered call", slog.String("call_sid", in.CallSID))
 	h.twiml(w, twilio.Hangup{})
+}
+
+// recordingNotice is what a caller hears before a recording begins, where the agent wants one. The carrier says it, so
+// that it is heard to its end before any sound is kept.
+func recordingNotice(agent parley.Agent) []twilio.Verb {
+	if v := agent.Voice; v != nil && v.Recording && v.RecordingNotice != "" {
+		return []twilio.Verb{twilio.Say{Language: localeOf(languageOf(&agent)), Text: v.RecordingNotice}}
+	}
+	return nil
 }
 
 func languageOf(agent *parley.Agent) string {
@@ -125,7 +134,11 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request, unknown func(
 		return nil, nil
 	}
 	c, err := h.opt.Calls.BySID(r.Context(), form.Get("CallSid"))
-	if parley.IsNotFound(err) || err == nil && c.FromBrowser() {
+	if err == nil && c.FromBrowser() { // no carrier knows it
+		h.unknown(w, r, form, func() { h.twiml(w, twilio.Hangup{}) })
+		return nil, nil
+	}
+	if parley.IsNotFound(err) {
 		unknown(form)
 		return nil, nil
 	}
@@ -180,6 +193,7 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 	default:
 		h.follow(w, &c, next)
 		if next.Ticket != (call.Ticket{}) {
+			h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 			return
 		}
 	}

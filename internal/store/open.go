@@ -27,6 +27,7 @@ const (
 	busyTimeout     = 10 * time.Second // how long one process waits for another's transaction
 	connIdle        = 5 * time.Minute
 	pgConnect       = 10 * time.Second
+	postgresIdleTx  = 5 * time.Second // of a transaction whose process says nothing
 )
 
 func openSQLite(ctx context.Context, path string) (writer, readers *sql.DB, err error) {
@@ -143,6 +144,8 @@ func openPostgres(address string) (writer, readers *sql.DB, err error) {
 	// right, though the planner may think so when it has not seen the table grow. Compiling a plan takes
 	// longer than our longest queries.
 	cfg.RuntimeParams["enable_seqscan"], cfg.RuntimeParams["jit"] = "off", "off"
+	// A process that is stopped in the middle of a transaction must not keep the others from the rows of its calls.
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(postgresIdleTx.Milliseconds(), 10)
 	open := func(n int, readOnly string) *sql.DB {
 		c := cfg.Copy()
 		c.RuntimeParams["default_transaction_read_only"] = readOnly

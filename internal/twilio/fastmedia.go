@@ -1,63 +1,59 @@
 package twilio
 
 import (
-	"bytes"
 	"encoding/base64"
+
+	"parley/internal/fastjson"
 )
 
-// fastMedia decodes a media message without reflection, seven times faster than encoding/json: 50 of them
-// arrive each second on every call. It accepts only the plain shape that Twilio sends (two objects, no escapes,
-// each key once) and leaves everything else to encoding/json. It does not check what surrounds the members it
-// reads; a fuzz test checks that of valid JSON both read the same.
+// fastMedia decodes a media message without reflection, because 50 of them arrive each second on every call. It
+// takes the shape that Twilio sends, with each member once, and leaves everything else to encoding/json.
 func (s *MediaStream) fastMedia(raw []byte) ([]byte, bool) {
-	if bytes.IndexByte(raw, '\\') >= 0 || bytes.Count(raw, []byte("{")) != 2 {
-		return nil, false
+	r := fastjson.Reader{Raw: raw}
+	var track, payload []byte
+	events, objects, inside := 0, 0, false
+	for {
+		switch kind, key, value := r.Next(); kind {
+		case fastjson.Open:
+			if inside || string(key) != "media" {
+				return nil, false
+			}
+			objects++
+			inside = true
+		case fastjson.Close:
+			inside = false
+		case fastjson.String:
+			switch {
+			case !inside && string(key) == "event":
+				if string(value) != "media" {
+					return nil, false
+				}
+				events++
+			case inside && string(key) == "track" && track == nil:
+				track = value
+			case inside && string(key) == "payload" && payload == nil:
+				payload = value
+			case inside && (string(key) == "track" || string(key) == "payload"), !inside && string(key) == "media":
+				return nil, false
+			}
+		case fastjson.Literal:
+			if string(key) == "event" || string(key) == "media" || string(key) == "track" || string(key) == "payload" {
+				return nil, false
+			}
+		case fastjson.End:
+			if events != 1 || objects != 1 || string(track) != "inbound" || len(payload) == 0 {
+				return nil, false
+			}
+			return s.decodePayload(payload)
+		default:
+			return nil, false
+		}
 	}
-	outer, media, ok := bytes.Cut(raw, []byte(`"media":{`))
-	if !ok {
-		return nil, false
-	}
-	media, rest, ok := bytes.Cut(media, []byte("}"))
-	if !ok || bytes.Contains(rest, []byte(`"media"`)) || bytes.Contains(rest, []byte(`"event"`)) {
-		return nil, false // members may follow the media object, but these two come before it
-	}
-	if event, ok := stringMember(outer, `"event"`); !ok || string(event) != "media" {
-		return nil, false
-	}
-	if track, ok := stringMember(media, `"track"`); !ok || string(track) != "inbound" {
-		return nil, false
-	}
-	payload, ok := stringMember(media, `"payload"`)
-	if !ok || len(payload) == 0 {
-		return nil, false
-	}
-	return s.decodePayload(payload)
 }
 
-// stringMember returns the value of a member that appears exactly once and is a string.
-func stringMember(raw []byte, key string) ([]byte, bool) {
-	i := bytes.Index(raw, []byte(key))
-	if i < 0 || bytes.Contains(raw[i+len(key):], []byte(key)) {
-		return nil, false
-	}
-	rest := bytes.TrimLeft(raw[i+len(key):], " \t\r\n")
-	if len(rest) == 0 || rest[0] != ':' {
-		return nil, false
-	}
-	rest = bytes.TrimLeft(rest[1:], " \t\r\n")
-	if len(rest) == 0 || rest[0] != '"' {
-		return nil, false
-	}
-	end := bytes.IndexByte(rest[1:], '"')
-	if end < 0 {
-		return nil, false
-	}
-	return rest[1 : 1+end], true
-}
-
-// slabBytes is one second of audio: payloads are cut from a slab, so that a frame costs a fiftieth of an
+// slabBytes is 400 ms of audio: payloads are cut from a slab, so that a frame costs a twentieth of an
 // allocation and the receiver may keep it.
-const slabBytes = 8000
+const slabBytes = 3200
 
 func (s *MediaStream) decodePayload(b64 []byte) ([]byte, bool) {
 	need := base64.StdEncoding.DecodedLen(len(b64))

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley/internal/leg"
 	"parley/internal/ws"
 )
@@ -28,9 +26,9 @@ type Start struct {
 	} `json:"mediaFormat"`
 }
 
-// carrierEvents is how many decoded events may wait for the session: 2.5 s of audio. The session never waits
-// for anything slower than memory.
-const carrierEvents = 128
+// carrierEvents is how many decoded events may wait for the session: 640 ms of audio. The session never waits
+// for anything slower than memory; a full channel makes the reader wait.
+const carrierEvents = 32
 
 // MediaStream is the caller's leg: one Media Streams WebSocket with µ-law audio in both directions. Methods
 // that send belong to one goroutine and never block; Close may be called by any.
@@ -52,7 +50,7 @@ type MediaStream struct {
 
 // AcceptStream takes over an upgraded socket, reads Twilio's `connected` and `start` within the deadline and
 // starts delivering events. On error the socket is closed.
-func AcceptStream(c *websocket.Conn, deadline time.Duration) (*MediaStream, error) {
+func AcceptStream(c ws.Socket, deadline time.Duration) (*MediaStream, error) {
 	s := &MediaStream{
 		conn:   ws.New(c, ws.Options{ReadLimit: 256 << 10, QueueBytes: 1 << 20, WriteTimeout: 5 * time.Second}),
 		events: make(chan leg.CarrierEvent, carrierEvents),

@@ -17,6 +17,7 @@ import (
 
 	"parley/internal/leg"
 	"parley/internal/sim/schema"
+	"parley/internal/ws"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -98,7 +99,7 @@ func accept(t *testing.T, first ...string) (*MediaStream, *websocket.Conn, error
 	got := make(chan result, 1)
 	finish := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
+		c, err := ws.Accept(w, r, nil)
 		if err != nil {
 			t.Error(err)
 			return

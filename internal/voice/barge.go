@@ -13,9 +13,9 @@ import (
 // becomes the interruption; when the sound ends before, playback goes on from where it was heard. Speech that the
 // gate has already proven interrupts at once. What the gate let pass may still interrupt by its transcript.
 const (
-	// pauseLimit ends a pause that has proven nothing. The gate needs 600 ms of a sound; the model's speech_started
+	// pauseLimit ends a pause that has proven nothing. The gate needs 580 ms of a voice; the model's speech_started
 	// comes 120 ms and more into it.
-	pauseLimit = 560 * time.Millisecond
+	pauseLimit = 640 * time.Millisecond
 	// After pauseCredit pauses for nothing within pauseMemory the agent talks on until speech is proven.
 	pauseCredit = 2
 	pauseMemory = 8 * time.Second
@@ -33,24 +33,12 @@ type barge struct {
 	current *utterance   // being said; nil
 	open    []*utterance // begun while the agent was heard, not decided; oldest first
 
-	paused   bool
+	paused   *utterance // for which the agent has paused; nil
 	pausedAt time.Time
 	unheard  int64       // bytes that the pause has cleared
 	rejected []time.Time // the last pauses for nothing
 	lastText string      // what the agent said last
 	answered bool        // a turn of the caller has been answered: whatever is said now is no greeting
-
-	stats BargeStats
-}
-
-// BargeStats count how the caller's sounds were judged while the agent was heard.
-type BargeStats struct {
-	Paused    int64 // times that the agent paused for a sound
-	Confirmed int64 // interruptions that the gate proved
-	Rejected  int64 // false interruptions: pauses after which the agent went on
-	ByWords   int64 // interruptions by the transcript of a sound that the gate had let pass
-	Echoes    int64 // items deleted from the model's context as echo or noise
-	Nods      int64 // items kept as backchannel
 }
 
 // utterance is what the caller says from the model's speech_started on, while the agent is heard.
@@ -84,7 +72,7 @@ func (b *barge) find(itemID string) *utterance {
 
 // agentHeard reports whether the caller hears the agent, or will as soon as a pause or an underrun is over.
 func (s *Session) agentHeard(now time.Time) bool {
-	if s.barge.paused {
+	if s.barge.paused != nil {
 		return true
 	}
 	heard := s.ledger.heard(now)
@@ -150,7 +138,7 @@ func (s *Session) speechEnds(t *turn, now time.Time) bool {
 		return true
 	}
 	u.turn = t
-	s.resume(u, now)
+	s.resume(now)
 	return false
 }
 
@@ -159,6 +147,7 @@ func (s *Session) listen(now time.Time) {
 	b := &s.barge
 	u := b.current
 	if u == nil {
+		s.resume(now)
 		return
 	}
 	v := b.gate.verdict()
@@ -168,12 +157,13 @@ func (s *Session) listen(now time.Time) {
 	case !s.agentHeard(now):
 		// It has ended by itself meanwhile: nothing is to be interrupted.
 	case v == proven:
+		s.allowed(now)
 		u.confirmed, b.current = true, nil // from here on the caller has the word
-		b.stats.Confirmed++
 		s.interrupt(parley.ByGate, now)
-	case b.paused && (v == silent || !now.Before(b.pausedAt.Add(pauseLimit))):
-		s.resume(u, now)
-	case v == voiced && !b.paused && !u.paused && s.mayPause(now):
+	case b.paused != nil && (v == silent || !now.Before(b.pausedAt.Add(pauseLimit))):
+		s.resume(now)
+	case v == voiced && b.paused == nil && !u.paused && s.mayPause(now):
+		s.allowed(now)
 		s.pause(u, now)
 	}
 }
@@ -193,38 +183,37 @@ func (s *Session) greeting() bool {
 func (s *Session) pause(u *utterance, now time.Time) {
 	b := &s.barge
 	u.paused = true
-	b.paused, b.pausedAt = true, now
-	b.stats.Paused++
+	b.paused, b.pausedAt = u, now
 	anythingSent := s.ledger.sent > 0
 	b.unheard = s.ledger.rewind(now)
 	if anythingSent {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	b.gate.echo.cleared(now)
 	s.reportHeard(now)
 }
 
 // resume takes the pause back: playback goes on from where it was heard.
-func (s *Session) resume(u *utterance, now time.Time) {
+func (s *Session) resume(now time.Time) {
 	b := &s.barge
-	if !b.paused {
+	if b.paused == nil {
 		return
 	}
-	b.paused, b.unheard = false, 0
-	b.stats.Rejected++
+	itemID := b.paused.itemID
+	b.paused, b.unheard = nil, 0
 	b.rejected = append(b.rejected[max(0, len(b.rejected)-pauseCredit+1):], now)
 	s.rec.Fact(parley.EventInterruptionRejected, parley.InterruptionRejectedData{
-		ItemID: u.itemID, PausedMs: now.Sub(b.pausedAt).Milliseconds(),
+		ItemID: itemID, PausedMs: now.Sub(b.pausedAt).Milliseconds(),
 	})
 }
 
 // endPause makes the pause a part of the interruption and returns how long it was and how much it had cleared.
 func (s *Session) endPause(now time.Time) (paused time.Duration, unheard int64) {
 	b := &s.barge
-	if b.paused {
+	if b.paused != nil {
 		paused, unheard = now.Sub(b.pausedAt), b.unheard
 	}
-	b.paused, b.unheard = false, 0
+	b.paused, b.unheard = nil, 0
 	b.gate.accept()
 	b.gate.echo.cleared(now)
 	return paused, unheard
@@ -255,14 +244,14 @@ func (s *Session) resolve(now time.Time) {
 	}
 	for _, u := range append([]*utterance(nil), s.barge.open...) {
 		if !u.committed.IsZero() && (u.voiced || !now.Before(u.committed.Add(wordsTimeout))) {
-			s.takeUp(u, "", now)
+			s.answerLate(u, "", now)
 		}
 	}
 }
 
 // bargeDeadline is when listen or resolve has to look again without another event; zero = not.
 func (s *Session) bargeDeadline(now time.Time) (at time.Time) {
-	if s.barge.paused {
+	if s.barge.paused != nil {
 		return s.barge.pausedAt.Add(pauseLimit)
 	}
 	if len(s.barge.open) == 0 || s.agentHeard(now) {
@@ -276,9 +265,9 @@ func (s *Session) bargeDeadline(now time.Time) (at time.Time) {
 	return at
 }
 
-// takeUp has an utterance answered that was in doubt. Its latency counts from here: before, nobody waited for an
+// answerLate has an utterance answered that was in doubt. Its latency counts from here: before, nobody waited for an
 // answer, because the agent was speaking.
-func (s *Session) takeUp(u *utterance, by string, now time.Time) {
+func (s *Session) answerLate(u *utterance, by string, now time.Time) {
 	if u.turn != nil {
 		u.turn.stoppedAt = now
 		s.turn = u.turn
@@ -299,16 +288,17 @@ func (s *Session) onWords(itemID, text string, now time.Time) {
 	}
 	heard := s.agentHeard(now)
 	switch {
-	case len(words) == 0 && !u.voiced, s.echoes(words, u.voiced):
+	case len(words) == 0, s.echoes(words, u.voiced):
 		s.decide(itemID, parley.TurnEcho, parley.ByWords)
 	case heard && onlyOf(words, sets...):
 		s.decide(itemID, parley.TurnBackchannel, parley.ByWords)
 	case !heard:
-		s.takeUp(u, parley.ByWords, now)
-	case u.clear():
-		s.barge.stats.ByWords++
+		s.answerLate(u, parley.ByWords, now)
+	case onlyOf(words, guesses):
+		// Let the agent end first: then it is answered.
+	case u.clear(), u.voiced && onlyOf(words, commands):
 		s.interrupt(parley.ByWords, now)
-		s.takeUp(u, parley.ByWords, now)
+		s.answerLate(u, parley.ByWords, now)
 	}
 }
 
@@ -339,10 +329,7 @@ func (s *Session) decide(itemID, state, by string) {
 	case parley.TurnAnswered:
 		b.answered = true
 		s.seq.want(leg.Ask{})
-	case parley.TurnBackchannel:
-		b.stats.Nods++
 	case parley.TurnEcho:
-		b.stats.Echoes++
 		s.deleteItem(itemID)
 	}
 }

@@ -80,3 +80,35 @@ func BenchmarkAgentAudio(b *testing.B) {
 	}
 	b.ReportMetric(float64(c.media)/frameBytes/float64(b.N), "frames/op")
 }
+
+// BenchmarkEcho is 20 ms of a call in which the model echoes the caller, as parley-load measures it: a frame up, a
+// delta down, a frame out at once, and every eighth time a mark and its echo.
+func BenchmarkEcho(b *testing.B) {
+	s, c, m := benchSession()
+	now := time.Now()
+	s.seq.active = "r1"
+	up := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)}
+	down := leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r1", ItemID: "a1", Audio: make([]byte, frameBytes)}
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if n++; n%10_000 == 0 { // an item is five minutes at most
+			for _, p := range s.ledger.items {
+				p.audioDone, p.done = true, true
+			}
+			down.ItemID = "a" + strconv.Itoa(n)
+		}
+		s.onCarrier(up, true)
+		s.onAudio(down, now)
+		s.pump(now)
+		_ = s.deadline(now)
+		now = now.Add(20 * time.Millisecond)
+		for len(s.ledger.marks) > 1 {
+			s.ledger.acknowledge("g0."+strconv.Itoa(s.ledger.marks[0].seq), now)
+			s.ledger.finished()
+		}
+	}
+	if c.media != m.audio {
+		b.Fatalf("%d bytes up, %d down", m.audio, c.media)
+	}
+}

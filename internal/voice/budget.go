@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"math"
 	"time"
 
 	"parley"
@@ -25,7 +26,7 @@ type budget struct {
 func newBudget(cfg Config) budget {
 	b := budget{spent: cfg.Spent}
 	if v := cfg.Agent.Voice; v != nil && v.MaxCost != nil {
-		b.limit = int64(*v.MaxCost * 1e6)
+		b.limit = int64(math.Round(*v.MaxCost * 1e6))
 	}
 	return b
 }
@@ -33,7 +34,7 @@ func newBudget(cfg Config) budget {
 // minutesCost is the carrier's bill so far.
 func (s *Session) minutesCost(now time.Time) int64 {
 	c := s.cfg.Call
-	return s.cfg.Bill.Running(s.cfg.Direction, c.To, now.Sub(s.answeredAt()), c.Simulated).Cost
+	return s.cfg.Bill.Running(s.cfg.Direction, c.To, now.Sub(s.answeredAt()), c.Simulated || c.FromBrowser()).Cost
 }
 
 // answeredAt is when the carrier began to charge.

@@ -21,6 +21,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 	switch ev.Kind {
 	case leg.CarrierMedia:
 		s.lastMedia = now
+		s.cfg.Recording.Caller(ev.Payload)
 		s.countIn()
 		s.onCallerAudio(ev.Payload)
 		s.hearCaller(ev.Payload, now)
@@ -29,7 +30,7 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
-		s.lastActivity = now
+		s.signOfLife(now)
 		s.rec.Fact(parley.EventDTMF, parley.DTMFData{Digit: ev.Name})
 	case leg.CarrierStop:
 		s.end(parley.EndCallerHangup, parley.IntentNone)
@@ -43,6 +44,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 		s.append(ulaw)
 		return
 	}
+	s.listenForFiller(time.Now())
 	if excess := len(s.held) + len(ulaw) - maxHeldAudio; excess > 0 {
 		s.held = append(s.held[:0], s.held[min(excess, len(s.held)):]...)
 	}
@@ -51,6 +53,7 @@ func (s *Session) onCallerAudio(ulaw []byte) {
 
 func (s *Session) append(ulaw []byte) {
 	s.appended += int64(len(ulaw))
+	s.tail.hear(ulaw)
 	s.modelSent(s.model.AppendAudio(ulaw))
 }
 

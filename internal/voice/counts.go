@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,8 @@ type Counts struct {
 	Events      *metric.Vec // everything that goes on record, by type
 	Errors      *metric.Vec // by where and type
 	Tools       *metric.Vec // by tool and outcome
+	Cuts        *metric.Vec // interruptions, by what proved them; "rejected" are pauses after which the agent went on
+	Turns       *metric.Vec // of callers, by the state in which they ended and by what decided
 	ToolSeconds *metric.Histogram
 }
 
@@ -40,6 +43,8 @@ func NewCounts() *Counts {
 		Events:      metric.NewVec("type"),
 		Errors:      metric.NewVec("where", "type"),
 		Tools:       metric.NewVec("tool", "outcome"),
+		Cuts:        metric.NewVec("by"),
+		Turns:       metric.NewVec("state", "by"),
 		ToolSeconds: metric.NewHistogram(.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30),
 	}
 	for _, hop := range []string{"endpoint", "create", "model", "frame", "heard", "total", "response"} {
@@ -63,6 +68,12 @@ func (c *Counts) count(typ string, data any) {
 			c.Hops["heard"].Observe(seconds(*d.HeardMs))
 			c.Hops["total"].Observe(seconds(total))
 		}
+	case parley.InterruptionData:
+		c.Cuts.Add(1, cmp.Or(d.By, "silence"))
+	case parley.InterruptionRejectedData:
+		c.Cuts.Add(1, "rejected")
+	case parley.TurnDecidedData:
+		c.Turns.Add(1, d.State, cmp.Or(d.By, "silence"))
 	case parley.ModelConnectedData:
 		c.Connect.Observe(seconds(d.Ms))
 	case parley.ErrorData:
@@ -74,6 +85,14 @@ func (c *Counts) count(typ string, data any) {
 		}
 		c.Tools.Add(1, name, d.Outcome)
 		c.ToolSeconds.Observe(seconds(d.Ms))
+	}
+}
+
+// attached counts a media stream: internal/call has put it on record.
+func (c *Counts) attached(again bool) {
+	c.Events.Add(1, parley.EventStreamStarted)
+	if again {
+		c.Events.Add(1, "stream.resumed")
 	}
 }
 
@@ -106,6 +125,13 @@ func (c *watchedCarrier) SendClear() error {
 		c.w.speechAt = time.Time{}
 	}
 	return err
+}
+
+// allowed counts the time until the clear from now on: the gate lets the session act on what the model has heard before.
+func (s *Session) allowed(now time.Time) {
+	if r, ok := s.rec.(*watchedRecorder); ok {
+		r.w.speechAt = now
+	}
 }
 
 type watchedRecorder struct {

@@ -38,6 +38,7 @@ type carrierSim struct {
 
 	gate    sync.Mutex // of events
 	gone    bool
+	holding bool // the caller's frames are held back
 	queue   []carrierMsg
 	played  []byte
 	clears  int
@@ -242,13 +243,20 @@ func (c *carrierSim) echo(name string) {
 func (c *carrierSim) deliver(ev leg.CarrierEvent) {
 	c.gate.Lock()
 	defer c.gate.Unlock()
-	if c.gone {
+	if c.gone || c.holding && ev.Kind == leg.CarrierMedia {
 		return
 	}
 	select {
 	case c.events <- ev:
 	case <-c.quit:
 	}
+}
+
+// holdFrames holds the caller's frames back from now on, or no longer.
+func (c *carrierSim) holdFrames(hold bool) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	c.holding = hold
 }
 
 // vanish closes the events without a stop.
@@ -265,13 +273,28 @@ func (c *carrierSim) playedMs() int64 {
 	return int64(len(c.played)) / bytesPerMs
 }
 
+// cleared is how often the buffer was cleared.
+func (c *carrierSim) cleared() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.clears
+}
+
 // modelSim records what the session asks of the model; the test says what the model does.
 type modelSim struct {
 	events chan leg.ModelEvent
 	once   sync.Once
 	done   chan struct{}
 
+	obliging bool      // says at once that its session is configured
+	expires  time.Time // of its session, when obliging
+
+	gate sync.Mutex // of events
+	gone bool
+
 	mu         sync.Mutex
+	answer     func(leg.Ask) (text string, ms int)
+	asks       []leg.Ask
 	sent       []string // one line per client event
 	n          int
 	heardAudio int
@@ -311,10 +334,28 @@ func (m *modelSim) Err() error                    { return nil }
 func (m *modelSim) Close()                        { m.once.Do(func() { close(m.done) }) }
 func (m *modelSim) Wait()                         {}
 func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
+	if m.obliging {
+		m.say(leg.ModelEvent{Kind: leg.ModelSessionCreated, Expires: m.expires}, leg.ModelEvent{Kind: leg.ModelSessionUpdated})
+	}
 	return m.note("configure"), nil
 }
 func (m *modelSim) AddItem(h leg.HistoryItem) error {
-	m.note("history %s %s", h.Role, h.Text)
+	switch place := ""; {
+	case h.Kind == leg.HistoryToolCall:
+		m.note("call %s %s %s", h.CallID, h.Name, h.Arguments)
+	case h.Kind == leg.HistoryToolResult:
+		m.note("result %s %s", h.CallID, h.Text)
+	case h.Audio != "":
+		m.note("history %s audio", h.Role)
+		m.mu.Lock()
+		m.heardAudio += len(h.Audio)
+		m.mu.Unlock()
+	default:
+		if h.After != "" {
+			place = " after " + h.After
+		}
+		m.note("history %s %s%s", h.Role, h.Text, place)
+	}
 	return nil
 }
 func (m *modelSim) AppendAudio(b []byte) error {
@@ -327,8 +368,22 @@ func (m *modelSim) AppendAudio(b []byte) error {
 	return nil
 }
 func (m *modelSim) CreateResponse(a leg.Ask) (string, error) {
+	m.mu.Lock()
+	m.asks = append(m.asks, a)
+	n, answer := len(m.asks), m.answer
+	m.mu.Unlock()
 	if m.onCreate != nil {
 		m.onCreate()
+	}
+	if answer != nil {
+		if text, ms := answer(a); ms >= 0 {
+			id := fmt.Sprintf("%p-%d", m, n)
+			m.reply("r"+id, "a"+id, text, ms)
+			m.say(leg.ModelEvent{Kind: leg.ModelResponseDone, ResponseID: "r" + id, Status: "completed"})
+		}
+	}
+	if a.Purpose != "" {
+		return m.note("create %s", a.Purpose), nil
 	}
 	if a.Instructions != "" {
 		return m.note("create with instructions"), nil
@@ -347,10 +402,40 @@ func (m *modelSim) Truncate(item string, index int, ms int64) (string, error) {
 func (m *modelSim) DeleteItem(item string) (string, error) { return m.note("delete %s", item), nil }
 func (m *modelSim) SendToolResult(id, out string) error    { m.note("result %s %s", id, out); return nil }
 
+// say sends events, unless the session has vanished.
 func (m *modelSim) say(evs ...leg.ModelEvent) {
+	m.gate.Lock()
+	defer m.gate.Unlock()
 	for _, ev := range evs {
-		m.events <- ev
+		if !m.gone {
+			m.events <- ev
+		}
 	}
+}
+
+// vanish cuts the session.
+func (m *modelSim) vanish() {
+	m.gate.Lock()
+	defer m.gate.Unlock()
+	if !m.gone {
+		m.gone = true
+		close(m.events)
+	}
+}
+
+// answers makes it answer every response.create from now on: with the words and so many milliseconds of audio, at
+// once; not when they are negative.
+func (m *modelSim) answers(answer func(leg.Ask) (text string, ms int)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer = answer
+}
+
+// asked is what responses were asked for.
+func (m *modelSim) asked() []leg.Ask {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]leg.Ask(nil), m.asks...)
 }
 
 // tape is a Recorder that keeps events in memory.
@@ -512,23 +597,27 @@ func (r *rig) wait() Outcome {
 }
 
 // reply lets the model answer with one item of ms milliseconds of audio and the text, generated at once.
-func (r *rig) reply(resp, item, text string, ms int) {
-	r.model.say(
+func (r *rig) reply(resp, item, text string, ms int) { r.model.reply(resp, item, text, ms) }
+
+func (r *rig) part(resp, item, text string, ms int) { r.model.part(resp, item, text, ms) }
+
+func (m *modelSim) reply(resp, item, text string, ms int) {
+	m.say(
 		leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: resp},
 		leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: resp, ItemID: item, ItemType: "message"},
 	)
-	r.part(resp, item, text, ms)
-	r.model.say(
+	m.part(resp, item, text, ms)
+	m.say(
 		leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: resp, ItemID: item},
 		leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: resp, ItemID: item, ItemType: "message", Status: "completed"},
 	)
 }
 
-func (r *rig) part(resp, item, text string, ms int) {
-	r.model.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
+func (m *modelSim) part(resp, item, text string, ms int) {
+	m.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: resp, ItemID: item, Text: text})
 	for ms > 0 {
 		n := min(ms, 130) // uneven, not a multiple of 20 ms
-		r.model.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: bytes.Repeat([]byte{agentByte}, n*bytesPerMs)})
+		m.say(leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: resp, ItemID: item, Audio: bytes.Repeat([]byte{agentByte}, n*bytesPerMs)})
 		ms -= n
 	}
 }

@@ -3,6 +3,7 @@ package voice
 import (
 	"time"
 
+	"parley"
 	"parley/internal/audio"
 )
 
@@ -10,10 +11,11 @@ import (
 const (
 	pauseLoud    = 3  // loud frames of a sound that may pause the agent …
 	pauseVoiced  = 2  // … of which are voiced
-	speechSpan   = 30 // from its first loud frame on, a sound is speech: 600 ms. Nods and short commands end before
-	speechVoiced = 13 // … and so many frames of it are voiced
+	speechSpan   = 29 // from its first to its last voiced frame, in speech: 580 ms. Nods and short commands end before
+	speechVoiced = 13 // … and so many frames of it are voiced …
+	speechShare  = 35 // … and such a percentage of what lies between these two
 	soundGap     = 15 // quiet frames that end a sound: syllables and words are closer together
-	soundOver    = 8  // quiet frames after which a sound that is not yet speech is taken for over
+	soundOver    = 10 // quiet frames after which a sound that is not yet speech is taken for over
 	maxSpan      = 150
 	periodic     = 0.62 // audio.Periodicity of a voiced frame
 )
@@ -33,20 +35,23 @@ type gate struct {
 	carry [frameBytes]byte
 	n     int // bytes in carry
 
-	before, now audio.HalfFrame // the last two frames, for their periodicity
-	floor       noiseFloor
-	bed         rising // dBFS: the louder part of what is heard while nobody is taken for speaking
-	caller      level  // at which the caller speaks
-	echo        echo
-	sound       sound
+	before [frameBytes]byte // the frame before this one, for the periodicity of both
+	floor  noiseFloor
+	bed    rising // dBFS: the louder part of what is heard while nobody is taken for speaking
+	caller level  // at which the caller speaks
+	echo   echo
+	sound  sound
 
 	loud, voiced int // frames of all sounds so far
+
+	above time.Time // when the last frame was heard that stands out from the line's noise
 }
 
 // sound is a run of loud frames with short gaps.
 type sound struct {
 	span, loud, voiced int // frames since it began, loud ones, voiced ones
 	quiet              int // frames since the last loud one
+	first, last        int // span at the first and at the last voiced frame
 	sum                float64
 	excess             float64 // of the loud frames over the agent's audio, summed: how loud an echo it would be
 	withAgent          int     // loud frames during which the agent was being heard
@@ -62,7 +67,12 @@ const (
 	proven                // speech: past the gate
 )
 
-func newGate(strict float64) gate {
+// newGate makes the gate of an agent, or of none.
+func newGate(v *parley.VoiceConfig) gate {
+	strict := parley.DefaultVoiceConfig().InterruptionThreshold
+	if v != nil {
+		strict = v.InterruptionThreshold
+	}
 	return gate{strict: strict, floor: newNoiseFloor(), bed: rising{at: -60}, caller: level{}, echo: newEcho()}
 }
 
@@ -86,9 +96,11 @@ func (g *gate) hear(ulaw []byte, at time.Time, lag time.Duration, speaks bool) {
 
 func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 	db := max(audio.LevelULaw(ulaw), quietest)
-	g.before = g.now
-	g.now.Halve(ulaw)
+	defer func() { copy(g.before[:], ulaw) }()
 	g.floor.hear(db)
+	if db > g.floor.at+9 {
+		g.above = at
+	}
 	agent := g.echo.heard(at)
 	if speaks {
 		if db > g.floor.at+9 {
@@ -113,13 +125,23 @@ func (g *gate) frame(ulaw []byte, at time.Time, speaks bool) {
 			s.withAgent++
 			s.excess += db - agent
 		}
-		if audio.Periodicity(&g.before, &g.now) >= periodic {
+		if g.periodic(ulaw) {
 			g.voiced++
-			s.voiced++
+			if s.voiced++; s.first == 0 {
+				s.first = s.span
+			}
+			s.last = s.span
 		}
 	} else if s.quiet++; s.quiet >= soundGap || s.span >= maxSpan {
 		g.forget()
 	}
+}
+
+func (g *gate) periodic(ulaw []byte) bool {
+	var before, now audio.HalfFrame
+	before.Halve(g.before[:])
+	now.Halve(ulaw)
+	return audio.Periodicity(&before, &now) >= periodic
 }
 
 // bar is the level from which a frame counts, in dBFS, while the agent's voice is heard at the level agent.
@@ -144,7 +166,7 @@ func (g *gate) verdict() verdict {
 	switch {
 	case s.loud < pauseLoud || s.quiet >= soundOver:
 		return silent
-	case s.span-s.quiet >= speechSpan && s.voiced >= speechVoiced && 3*s.loud >= s.span:
+	case s.last-s.first+1 >= speechSpan && s.voiced >= speechVoiced && 100*s.voiced >= speechShare*(s.last-s.first+1) && 3*s.loud >= s.span:
 		return proven
 	case s.voiced >= pauseVoiced:
 		return voiced

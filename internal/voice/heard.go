@@ -10,7 +10,7 @@ import (
 // approximate is true.
 func (p *playItem) heardText(heard int64) (text string, approximate bool) {
 	all := p.text.String()
-	if p.done && heard >= p.received {
+	if p.done && !p.cut && heard >= p.received {
 		return all, false
 	}
 	if heard <= 0 || all == "" {

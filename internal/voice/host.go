@@ -15,6 +15,7 @@ import (
 	"parley/internal/call"
 	"parley/internal/capacity"
 	"parley/internal/openai"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -25,8 +26,12 @@ type HostOptions struct {
 	Tools *tool.Runner
 	// Endpoint says which provider, and whose account, serves an organization.
 	Endpoint func(ctx context.Context, orgID string) (openai.Endpoint, error)
-	Bill     *bill.Bill // nil: the built-in prices
-	Counts   *Counts    // nil: its own
+	// Recordings is where the sound of calls is kept; nil = nowhere, whatever an agent wants.
+	Recordings *record.Folder
+
+	Bill     *bill.Bill    // nil: the built-in prices
+	Patience time.Duration // see Config.Patience
+	Counts   *Counts       // nil: its own
 	// Capacity is told of every session; nil = nobody counts.
 	Capacity *capacity.Capacity
 	Logger   *slog.Logger
@@ -98,14 +103,17 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	defer h.opt.Capacity.Leave(a.Call.CallSID)
 	logger := h.opt.Logger.With(slog.String("call_id", a.Call.ID), slog.String("org_id", a.Call.OrgID))
 	begun := time.Now()
+	h.opt.Counts.attached(a.Call.Resumes > 0)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
+	recording := h.beginRecording(a, rec, logger)
 	s, leave := h.sit(a.Call.ID)
 	if s != nil {
-		s.Rejoin(watched, rec, a.Call, a.Over(), a.Taken())
+		s.Rejoin(watched, rec, a.Call, recording, a.Over(), a.Taken())
 	} else {
-		s = h.session(ctx, watched, rec, a, logger)
+		Aside(func() { s = h.session(ctx, watched, rec, a, recording, logger) })
 	}
 	out := h.run(ctx, s, logger)
+	endRecording(rec, recording)
 	h.count(out)
 	if out.Keep > 0 {
 		leave(s, out.Keep)
@@ -114,6 +122,9 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	if out.Keep == 0 {
 		s.Wait()
 		leave(nil, 0)
+	}
+	if out.Detached {
+		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
 	}
 	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
 		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
@@ -129,21 +140,26 @@ func (h *Host) HandOver() { h.handOnce.Do(func() { close(h.handOver) }) }
 func (h *Host) Close() { h.seats.close() }
 
 // session makes the session of a call that has none in this process.
-func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, logger *slog.Logger) *Session {
-	endpoint, endpointErr := h.opt.Endpoint(ctx, a.Call.OrgID)
+func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
+	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
 	return New(carrier, rec, Config{
 		Call: a.Call, Agent: a.Agent, History: a.History,
-		Tools:          h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs),
+		Tools:          reachable(h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs), a.Call),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {
-			if endpointErr != nil {
-				return nil, fmt.Errorf("model account: %w", endpointErr)
+			endpoint, err := h.opt.Endpoint(ctx, a.Call.OrgID) // again: a key may be replaced during a long call
+			if err != nil {
+				return nil, fmt.Errorf("model account: %w", err)
 			}
-			return h.dial(ctx, endpoint, a.Agent.Model)
+			m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: endpoint.BaseURL, Key: endpoint.Key, Model: a.Agent.Model})
+			if err != nil {
+				return nil, err // not m: a nil *Realtime is not a nil Model
+			}
+			return m, nil
 		},
-		RunTool: h.opt.Tools.Run,
-		Bill:    h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
-		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver,
+		RunTool: h.opt.Tools.Run, Recording: recording, Patience: h.opt.Patience,
+		Bill: h.opt.Bill, Counts: h.opt.Counts, Direction: a.Direction, Spent: a.Spent,
+		Over: a.Over(), Taken: a.Taken(), HandOver: h.handOver, Lost: a.Lost,
 		Log: logger,
 	})
 }
@@ -191,28 +207,5 @@ func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *s
 	}
 	if err != nil && !errors.Is(err, store.ErrFenced) {
 		logger.Error("call not closed properly: the reconciler will", slog.Any("error", err))
-	}
-}
-
-const (
-	dialAttempts = 2
-	dialPause    = 300 * time.Millisecond
-)
-
-// dial opens the model's session. A refusal is final; a transport failure is tried once more.
-func (h *Host) dial(ctx context.Context, e openai.Endpoint, model string) (Model, error) {
-	for attempt := 1; ; attempt++ {
-		m, err := openai.DialRealtime(ctx, openai.RealtimeOptions{BaseURL: e.BaseURL, Key: e.Key, Model: model})
-		if err == nil {
-			return m, nil
-		}
-		if attempt == dialAttempts || !openai.Retryable(err) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(dialPause):
-		}
 	}
 }

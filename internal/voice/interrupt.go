@@ -11,8 +11,9 @@ import (
 // to whole milliseconds that were certainly received, or deleted if nothing was heard. by is what proved that it is
 // the caller who speaks.
 func (s *Session) interrupt(by string, now time.Time) {
+	s.stopFiller(now)
 	paused, unheardBefore := s.endPause(now)
-	s.leaveBy = time.Time{} // whoever speaks into the goodbye wants to go on
+	s.keepCall() // whoever speaks into the goodbye wants to go on
 	if s.seq.creating != "" {
 		s.cancelCreated, s.cutOff = true, true
 	}
@@ -28,7 +29,7 @@ func (s *Session) interrupt(by string, now time.Time) {
 	anythingSent := s.ledger.sent > 0
 	items, heard, unheard := s.ledger.cut(now)
 	if anythingSent {
-		s.carrierSent(s.carrier.SendClear())
+		s.clear()
 	}
 	cut := parley.InterruptionData{ClearedMs: (unheard + unheardBefore) / bytesPerMs, By: by, PausedMs: paused.Milliseconds()}
 	lost := false
@@ -52,6 +53,8 @@ func (s *Session) forget(p *playItem, heardMs int64) {
 	switch {
 	case p.done && heardMs >= p.receivedMs():
 		// All of it was heard.
+	case p.retold:
+		s.retell(p)
 	case heardMs > 0:
 		_, err := s.model.Truncate(p.itemID, p.contentIndex, min(heardMs, p.receivedMs()))
 		s.modelSent(err)
@@ -66,6 +69,7 @@ func (s *Session) forget(p *playItem, heardMs int64) {
 }
 
 func (s *Session) deleteItem(itemID string) {
+	s.memory.forget(itemID)
 	_, err := s.model.DeleteItem(itemID)
 	s.modelSent(err)
 }

@@ -3,11 +3,13 @@ package voice
 import (
 	"context"
 	"log/slog"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"parley"
+	"parley/internal/audio"
 	"parley/internal/leg"
 )
 
@@ -51,6 +53,37 @@ func TestLatencyIsMeasuredUntilItIsHeard(t *testing.T) {
 			r.stop()
 		})
 	}
+}
+
+// TestEndOfSpeechIsFoundInTheSound: the model's own end of speech includes the silence that it waited for.
+func TestEndOfSpeechIsFoundInTheSound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, rtt := range []time.Duration{0, 120 * time.Millisecond} {
+			v := parley.DefaultVoiceConfig()
+			g := newGate(&v)
+			hear := func(frames int, amplitude float64) {
+				for range frames {
+					time.Sleep(20 * time.Millisecond)
+					frame := make([]int16, frameBytes)
+					for i := range frame {
+						frame[i] = int16(amplitude * math.Sin(2*math.Pi*200*float64(i)/8000))
+					}
+					g.hear(audio.EncodeULaw(frame), time.Now(), rtt, true)
+				}
+			}
+			hear(50, 20)
+			hear(60, 6000)
+			ended := time.Now()
+			hear(25, 20)
+			s := &Session{ledger: ledger{rtt: rtt}, barge: barge{gate: g}, appended: 135 * frameBytes}
+			if got, want := s.endpointMs(135*20, time.Now()), time.Since(ended).Milliseconds(); got != want {
+				t.Errorf("%v: the caller ended %d ms ago, want %d", rtt, got, want)
+			}
+			if got := s.endpointMs(2000, time.Now().Add(time.Minute)); got != 700 {
+				t.Errorf("%v: an old sound counted: %d", rtt, got)
+			}
+		}
+	})
 }
 
 // TestAnswerThatIsNotHeard is cut off before the carrier's word came: the turn is on record all the same.

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -32,6 +33,13 @@ func (s *Session) leaves(r toolResult, now time.Time) bool {
 	return s.spoke == r.call.ResponseID
 }
 
+// keepCall takes back that the call ends, unless its time is over.
+func (s *Session) keepCall() {
+	if !s.prompts.final {
+		s.leaveBy, s.leaveReason = time.Time{}, ""
+	}
+}
+
 // leave ends the call once nothing is being said, asked or done any more. A caller who speaks meanwhile keeps the
 // call (interrupt).
 func (s *Session) leave(now time.Time) {
@@ -39,7 +47,7 @@ func (s *Session) leave(now time.Time) {
 		return
 	}
 	if s.quiet() || !now.Before(s.leaveBy) {
-		s.end(parley.EndAgentHangup, parley.IntentHangup)
+		s.end(cmp.Or(s.leaveReason, parley.EndAgentHangup), parley.IntentHangup)
 	}
 }
 

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ const (
 	frameBytes = 160 // 20 ms
 	// markEvery is how much audio may go out before the carrier is asked where it is.
 	markEvery = 160 * bytesPerMs
+	shortRest = 500 * bytesPerMs // of an item's audio: moving it costs less than new memory
 	// maxItemBytes bounds what one answer may hold in memory: five minutes, more than the model's 4096 output
 	// tokens can say.
 	maxItemBytes = 300_000 * bytesPerMs
@@ -67,6 +69,9 @@ type playItem struct {
 	start     int64 // position of its first byte, once sent > 0
 	audioDone bool  // the model has sent all of its audio
 	done      bool  // and all of its words
+	cut       bool  // the rest of it will never come: its model session is gone
+	retold    bool  // the model knows it as text only, from a replay
+	filler    bool  // the waiting tune, which nobody said
 
 	text   strings.Builder
 	stamps []stamp
@@ -109,6 +114,16 @@ func (l *ledger) open(responseID, itemID string, contentIndex int) *playItem {
 	return p
 }
 
+// remove takes an item out.
+func (l *ledger) remove(p *playItem) {
+	l.items = slices.DeleteFunc(l.items, func(o *playItem) bool { return o == p })
+}
+
+// sounds reports whether there is audio that the caller has not heard to its end.
+func (l *ledger) sounds() bool {
+	return slices.ContainsFunc(l.items, func(p *playItem) bool { return p.received > 0 })
+}
+
 // queue is the audio that waits to be sent.
 func (p *playItem) queue() []byte { return p.audio[p.unsent:] }
 
@@ -120,6 +135,18 @@ func (p *playItem) receive(audio []byte) bool {
 	p.audio = append(p.audio, audio...)
 	p.received += int64(len(audio))
 	return true
+}
+
+// forget drops the first n bytes that are kept. A short rest moves to the front, so that an answer that is heard as
+// fast as it arrives always uses the same memory.
+func (p *playItem) forget(n int) {
+	rest := p.audio[n:]
+	p.unsent -= n
+	if len(rest) > shortRest {
+		p.audio = rest
+		return
+	}
+	p.audio = p.audio[:copy(p.audio, rest)]
 }
 
 // addText adds transcript that arrived after the audio received so far. Of several pieces at the same
@@ -228,7 +255,7 @@ func (l *ledger) release() {
 		}
 		// The bytes of p.audio before unsent end at p.sent; those up to the acknowledged place are not needed again.
 		if played := p.unsent - int(p.sent-p.heardBytes(l.acked)); played > 0 {
-			p.audio, p.unsent = p.audio[played:], p.unsent-played
+			p.forget(played)
 		}
 	}
 }
@@ -250,6 +277,12 @@ func (l *ledger) heard(now time.Time) int64 {
 	}
 	elapsed := now.Sub(l.baseAt) + l.lag
 	return min(l.base+elapsed.Milliseconds()*bytesPerMs, l.sent)
+}
+
+// heardIn returns when the newest n bytes sent will be heard, seen from here: in the time of the caller's audio that
+// arrives then.
+func (l *ledger) heardIn(n int, now time.Time) time.Duration {
+	return l.playhead.Sub(now) - time.Duration(n)*time.Millisecond/bytesPerMs + l.rtt
 }
 
 // heardBytes returns how much of an item the caller will have heard at position heard.

@@ -12,14 +12,14 @@ import (
 
 	"parley"
 	"parley/internal/audio"
-	"parley/internal/leg"
 )
 
 // fate is what a session did about a clip's sound.
 type fate struct {
 	clip    *clip
-	paused  int  // times that the agent fell silent and went on
-	cut     bool // the agent was interrupted
+	paused  int   // times that the agent fell silent and went on
+	pauseMs int64 // the longest of these times
+	cut     bool  // the agent was interrupted
 	by      string
 	clearMs int64 // from the sound's beginning to the first clear
 	cutMs   int64 // … to the interruption that cannot be taken back
@@ -67,6 +67,9 @@ func (c *clip) run(t *testing.T, words bool, threshold float64) (f fate) {
 			case parley.EventInterruptionRejected:
 				f.paused++
 			}
+		}
+		for _, d := range find[parley.InterruptionRejectedData](r.tape, parley.EventInterruptionRejected) {
+			f.pauseMs = max(f.pauseMs, d.PausedMs)
 		}
 		for _, d := range find[parley.InterruptionData](r.tape, parley.EventInterruption) {
 			f.by = d.By
@@ -123,13 +126,14 @@ func (c *clip) frame(r *rig, from int) []byte {
 // rate counts the fates of a kind.
 type rate struct {
 	n, paused, gate, words, cut int
-	clear, proof                []int64
+	clear, proof, pauses        []int64
 }
 
 func (r *rate) add(f fate) {
 	r.n++
 	if f.paused > 0 {
 		r.paused++
+		r.pauses = append(r.pauses, f.pauseMs)
 	}
 	if !f.cut {
 		return
@@ -156,6 +160,9 @@ func percentile(v []int64, p int) string {
 
 // measure runs the clips of a set and prints the table. It returns the rates by kind and by group.
 func measure(t *testing.T, set string, words bool, threshold float64) map[string]*rate {
+	if raced {
+		t.Skip("takes minutes under the race detector, and the other tests have the same concurrency")
+	}
 	rates := map[string]*rate{}
 	var kinds []string
 	count := func(kind string, f fate) {
@@ -177,30 +184,66 @@ func measure(t *testing.T, set string, words bool, threshold float64) map[string
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%-20s %5s %7s %7s %7s %7s %7s | ms from onset: %s\n", set, "clips", "cut", "gate", "words", "cut %", "resumed", "clear p50 p95, proof p50 p95")
+	fmt.Fprintf(&b, "\n%-20s %5s %7s %7s %7s %7s %7s | ms from onset: %s\n", set, "clips", "cut", "gate", "words", "cut %", "resumed", "clear p50 p95, proof p50 p95; pause p50 p95")
 	slices.Sort(kinds)
 	for _, k := range kinds {
 		r := rates[k]
-		fmt.Fprintf(&b, "%-20s %5d %7d %7d %7d %6.1f%% %7d | %5s %5s %5s %5s\n", k, r.n, r.cut, r.gate, r.words, r.percent(), r.paused,
-			percentile(r.clear, 50), percentile(r.clear, 95), percentile(r.proof, 50), percentile(r.proof, 95))
+		fmt.Fprintf(&b, "%-20s %5d %7d %7d %7d %6.1f%% %7d | %5s %5s %5s %5s %5s %5s\n", k, r.n, r.cut, r.gate, r.words, r.percent(), r.paused,
+			percentile(r.clear, 50), percentile(r.clear, 95), percentile(r.proof, 50), percentile(r.proof, 95), percentile(r.pauses, 50), percentile(r.pauses, 95))
 	}
 	t.Log(b.String())
 	return rates
 }
 
+// The groups of kinds that are promised something.
+const (
+	interruptions = "= interruptions"
+	shortSounds   = "= short sounds"
+	backgrounds   = "= echo, background"
+)
+
 func group(c *clip) string {
 	switch {
 	case c.real:
-		return "= INTERRUPTIONS"
-	case c.kind == "backchannel" || c.kind != "echo" && !strings.HasPrefix(c.kind, "background"):
-		return "= SHORT SOUNDS"
+		return interruptions
+	case c.kind == "echo", strings.HasPrefix(c.kind, "background"):
+		return backgrounds
 	}
-	return "= ECHO, BACKGROUND"
+	return shortSounds
 }
 
-var _ = leg.ModelEvent{}
-
-func TestGateOnTunedClips(t *testing.T) {
+// TestGateOnClips is the promise: of what was held back from tuning, at least 95 % of the interruptions cut the
+// agent, and at most 10 % of the short sounds do. The table is printed with -v; each clip that went wrong with
+// GATE_VERBOSE=1, and the set that the gate was tuned on is measured with GATE_TUNED=1.
+func TestGateOnClips(t *testing.T) {
 	t.Parallel()
-	measure(t, "tuned", true, 0.5)
+	for _, set := range []string{"held", "tuned"} {
+		t.Run(set, func(t *testing.T) {
+			if set == "tuned" && os.Getenv("GATE_TUNED") == "" {
+				t.Skip("GATE_TUNED is not set")
+			}
+			t.Parallel()
+			rates := measure(t, set, true, 0.5)
+			if p := rates[interruptions].percent(); p < 95 {
+				t.Errorf("%.1f %% of the interruptions cut the agent, want at least 95 %%", p)
+			}
+			for _, group := range []string{shortSounds, backgrounds} {
+				if p := rates[group].percent(); p > 10 {
+					t.Errorf("%.1f %% of %s cut the agent, want at most 10 %%", p, group)
+				}
+			}
+		})
+	}
+}
+
+// TestGateWithoutTranscripts: the sounds alone decide. Short commands then pass for short sounds.
+func TestGateWithoutTranscripts(t *testing.T) {
+	t.Parallel()
+	rates := measure(t, "held", false, 0.5)
+	if p := rates["sentence"].percent(); p < 95 {
+		t.Errorf("%.1f %% of the sentences cut the agent, want at least 95 %%", p)
+	}
+	if p := rates[shortSounds].percent(); p > 10 {
+		t.Errorf("%.1f %% of the short sounds cut the agent, want at most 10 %%", p)
+	}
 }

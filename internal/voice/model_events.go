@@ -11,24 +11,11 @@ import (
 func (s *Session) onDialed(d dialResult) {
 	s.dialing = false
 	if d.err != nil {
-		s.modelLost("unreachable", d.err.Error())
+		s.dialFailed(d.err)
 		return
 	}
 	s.model, s.modelEvents = d.model, d.model.Events()
-	v := s.cfg.Agent.Voice
-	cfg := leg.SessionConfig{
-		Model: s.cfg.Agent.Model, Instructions: s.cfg.Agent.Instructions,
-		Voice: v.Voice, Speed: min(v.Speed, parley.MaxSentSpeed),
-		Transcription: v.Transcription, SemanticVAD: v.TurnDetection == "semantic_vad",
-		Threshold: v.InterruptionThreshold, Tools: s.cfg.Tools,
-	}
-	if v.Language != nil {
-		cfg.Language = *v.Language
-	}
-	if v.NoiseReduction != "off" {
-		cfg.NoiseReduction = v.NoiseReduction
-	}
-	id, err := s.model.Configure(cfg)
+	id, err := s.configure(s.model)
 	s.configureID = id
 	s.modelSent(err)
 }
@@ -39,7 +26,12 @@ func (s *Session) onReady(now time.Time) {
 		return
 	}
 	s.ready = true
+	if s.connects++; s.connects > 1 {
+		s.redialed(now)
+		return
+	}
 	s.lastActivity = now
+	s.outage.spend(now)
 	connected := parley.ModelConnectedData{
 		Model: s.cfg.Agent.Model, Ms: now.Sub(s.startedAt).Milliseconds(), Simulated: s.cfg.SimulatedModel,
 	}
@@ -48,18 +40,13 @@ func (s *Session) onReady(now time.Time) {
 	}
 	s.rec.Fact(parley.EventModelConnected, connected)
 	for _, m := range s.cfg.History {
-		s.modelSent(s.model.AddItem(m))
+		s.memory.add("", "", m)
 	}
-	if len(s.held) > 0 {
-		s.append(s.held)
-		s.held = nil
-	}
-	if n := len(s.cfg.History); n > 0 && s.cfg.History[n-1].Role == "user" {
-		s.seq.want(leg.Ask{}) // the stream was lost before the answer
-	}
+	s.comeBack()
 	if g := s.cfg.Agent.Voice.Greeting; g != "" && len(s.cfg.History) == 0 {
 		s.say("Greet the caller now. Say exactly the following and nothing else: \"" + g + "\"")
 	}
+	s.retellAll()
 }
 
 func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
@@ -74,6 +61,10 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 		return
 	}
 	switch ev.Kind {
+	case leg.ModelSessionCreated:
+		s.onSessionCreated(ev, now)
+	case leg.ModelRateLimits:
+		s.outage.limited = now.Add(ev.Wait)
 	case leg.ModelSessionUpdated:
 		s.onReady(now)
 	case leg.ModelSpeechStarted:
@@ -83,6 +74,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	case leg.ModelCommitted:
 		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
+		s.memory.words(ev.ItemID, ev.Text)
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
 		s.billTranscript(ev.Usage)
 		s.onWords(ev.ItemID, ev.Text, now)
@@ -97,15 +89,19 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 }
 
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
-	s.callerSpeaking, s.lastActivity, s.commitBy = true, now, time.Time{}
+	s.signOfLife(now)
+	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
+	s.tail.started(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
+	s.stopFiller(now)
 	s.speechBegins(ev.ItemID, now)
 }
 
 func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.lastActivity = false, now
+	s.tail.stopped(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStopped, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
-	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: max(0, s.appended/bytesPerMs-ev.AudioMs)}
+	t := &turn{itemID: ev.ItemID, stoppedAt: now, endpointMs: s.endpointMs(ev.AudioMs, now)}
 	if s.speechEnds(t, now) {
 		s.turn = t
 	}
@@ -117,6 +113,8 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
 func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
+	s.memory.turn(ev.ItemID, ev.After, s.tail.committed())
+	s.swap.turnAt = time.Now()
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
 	s.turnCommitted(ev.ItemID, now)
 }
@@ -170,10 +168,12 @@ func (s *Session) onItemAdded(ev leg.ModelEvent, dead bool) {
 		return
 	}
 	s.ledger.open(ev.ResponseID, ev.ItemID, 0)
+	s.memory.speech(ev.ItemID)
 }
 
 func (s *Session) onResponseCreated(ev leg.ModelEvent, now time.Time) {
 	s.seq.created(ev.ResponseID, now)
+	s.onCreated(ev.ResponseID)
 	if s.cancelCreated {
 		s.cancelCreated = false
 		s.dead[ev.ResponseID] = nil
@@ -189,6 +189,7 @@ func (s *Session) onAudio(ev leg.ModelEvent, now time.Time) {
 		return
 	}
 	s.failed, s.spoke = 0, ev.ResponseID
+	s.stopFiller(now)
 	if t := s.turn; t != nil && t.responseID == "" && !t.createdAt.IsZero() {
 		t.responseID, t.firstAudio = ev.ResponseID, now
 	}
@@ -203,7 +204,8 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 		case ev.Status != "completed":
 			// Cut off with its response: the arguments may be half.
 		case dead:
-			s.modelSent(s.model.SendToolResult(ev.CallID, `{"error":"not run: the caller interrupted"}`))
+			s.memory.add(ev.ItemID, "", leg.HistoryItem{Kind: leg.HistoryToolCall, CallID: ev.CallID, Name: ev.Text, Arguments: ev.Arguments})
+			s.giveResult(ev.CallID, `{"error":"not run: the caller interrupted"}`)
 		default:
 			s.startTool(ev)
 		}
@@ -240,21 +242,10 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	}
 	switch ev.Status {
 	case "failed":
-		s.responseFailed(ev.Err, now)
+		s.responseFailed(ev.ResponseID, ev.Err, now)
 	case "incomplete":
 		s.fault("model", "incomplete", failureText(ev.Err))
 	}
-}
-
-// responseFailed asks once more, then gives up: nobody is left in silence.
-func (s *Session) responseFailed(fail *leg.ModelFailure, now time.Time) {
-	s.failed++
-	if s.failed > 1 || fatal(fail) {
-		s.modelLost("response_failed", failureText(fail))
-		return
-	}
-	s.fault("model", "response_failed", failureText(fail))
-	s.retryAt = now.Add(retryDelay)
 }
 
 func (s *Session) onModelError(ev leg.ModelEvent) {
@@ -262,7 +253,7 @@ func (s *Session) onModelError(ev leg.ModelEvent) {
 	ours := s.seq.creating != "" && ev.EventID == s.seq.creating
 	switch {
 	case s.configureID != "" && ev.EventID == s.configureID:
-		s.modelLost("configuration_refused", ev.Err.Error())
+		s.modelGone("configuration_refused", ev.Err.Error())
 	case (ours || ev.EventID == "" && s.seq.creating != "") && isActiveResponseError(code, ev.Err.Message):
 		s.cancelCreated = false
 		s.seq.inTheWay()
@@ -273,10 +264,12 @@ func (s *Session) onModelError(ev leg.ModelEvent) {
 	case ours:
 		s.cancelCreated = false
 		s.seq.refused()
-		s.responseFailed(ev.Err, now)
+		s.responseFailed("", ev.Err, now)
 	case code == "response_cancel_not_active":
 		// It had just finished by itself.
-	case code == "session_expired" || fatal(ev.Err):
+	case fatal(ev.Err):
+		s.modelGone(code, ev.Err.Error())
+	case code == "session_expired":
 		s.modelLost(code, ev.Err.Error())
 	default:
 		s.fault("model", "error", ev.Err.Error())
@@ -303,13 +296,4 @@ func failureText(fail *leg.ModelFailure) string {
 		return "the model gave no reason"
 	}
 	return fail.Error()
-}
-
-// modelLost ends the call with a spoken notice: the model cannot go on.
-func (s *Session) modelLost(typ, message string) {
-	if s.outcome != nil {
-		return
-	}
-	s.fault("model", typ, message)
-	s.end(parley.EndModelUnavailable, parley.IntentNotice)
 }

@@ -9,7 +9,7 @@ import (
 // pump sends what is due to the carrier: frames until the lead is filled. A frame that arrives below the lead
 // leaves at once, not at the next tick.
 func (s *Session) pump(now time.Time) {
-	for s.outcome == nil && !s.carrierGone && !s.barge.paused && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
+	for s.outcome == nil && !s.carrierGone && s.barge.paused == nil && s.ledger.playhead.Sub(now) <= s.ledger.lead.ahead {
 		p, frame := s.ledger.next()
 		if p == nil {
 			break
@@ -21,6 +21,7 @@ func (s *Session) pump(now time.Time) {
 		s.carrierSent(s.carrier.SendMedia(frame))
 		s.pace.out++
 		s.ledger.sentFrame(p, len(frame), now)
+		s.cfg.Recording.Agent(frame, s.ledger.heardIn(len(frame), now))
 		if s.ledger.wantsMark() {
 			s.sendMark(now)
 		}
@@ -33,21 +34,28 @@ func (s *Session) pump(now time.Time) {
 // frameWaits reports whether pump has something to send later.
 func (s *Session) frameWaits() bool {
 	p, _ := s.ledger.next()
-	return p != nil && !s.carrierGone && !s.barge.paused
+	return p != nil && !s.carrierGone && s.barge.paused == nil
 }
 
 func (s *Session) sendMark(now time.Time) {
 	s.carrierSent(s.carrier.SendMark(s.ledger.mark(now)))
 }
 
+// clear makes the carrier drop what it has not played. The ledger's generation has ended.
+func (s *Session) clear() {
+	s.carrierSent(s.carrier.SendClear())
+	s.cfg.Recording.Cut(s.ledger.rtt)
+}
+
 // reportHeard records the items that have been played to their end.
 func (s *Session) reportHeard(now time.Time) {
 	for _, p := range s.ledger.finished() {
 		s.lastActivity = now
-		if p.received == 0 {
+		if p.received == 0 || p.filler {
 			continue // an item without audio was not spoken
 		}
 		text, approximate := p.heardText(p.received)
+		s.memory.heard(p.recordID(), text, p.cut)
 		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: p.receivedMs(), AudioMs: p.receivedMs(), Approximate: approximate,
@@ -61,7 +69,7 @@ func (s *Session) reportPosition(now time.Time) {
 	s.lastPosition = now
 	heard := s.ledger.heard(now)
 	for _, p := range s.ledger.items {
-		if n := p.heardBytes(heard); n > 0 && n < p.received {
+		if n := p.heardBytes(heard); n > 0 && n < p.received && !p.filler {
 			text, _ := p.heardText(n)
 			s.rec.Fact(parley.EventPlayoutPosition, parley.PlayoutPositionData{ItemID: p.recordID(), HeardMs: n / bytesPerMs, HeardText: text})
 			return
@@ -72,7 +80,7 @@ func (s *Session) reportPosition(now time.Time) {
 // recordWords puts an item's words on record, once.
 func (s *Session) recordWords(p *playItem, complete bool) {
 	id := p.recordID()
-	if s.said[id] || (p.text.Len() == 0 && p.received == 0) {
+	if p.filler || s.said[id] || (p.text.Len() == 0 && p.received == 0) {
 		return
 	}
 	s.said[id] = true
@@ -103,8 +111,9 @@ func (s *Session) settle(now time.Time) {
 func (s *Session) recordCut(p *playItem, heard int64) int64 {
 	n := p.heardBytes(heard)
 	s.recordWords(p, p.done)
-	if p.received > 0 {
+	if p.received > 0 && !p.filler {
 		text, approximate := p.heardText(n)
+		s.memory.heard(p.recordID(), text, !p.done || p.cut || n < p.received)
 		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/record"
 )
 
 // detach ends a run whose stream is gone without a stop: the call may still live and come back.
@@ -12,10 +13,10 @@ func (s *Session) detach() {
 }
 
 // Rejoin gives a kept session another stream of its call, for the next Run. rec must belong to the call's new epoch.
-// over and taken are of that stream, as in Config.
-func (s *Session) Rejoin(carrier Carrier, rec Recorder, call parley.Call, over, taken <-chan struct{}) {
+// The other parameters are of that stream, as in Config.
+func (s *Session) Rejoin(carrier Carrier, rec Recorder, call parley.Call, recording *record.Writer, over, taken <-chan struct{}) {
 	s.carrier, s.rec = carrier, rec
-	s.cfg.Call, s.cfg.Over, s.cfg.Taken = call, over, taken
+	s.cfg.Call, s.cfg.Recording, s.cfg.Over, s.cfg.Taken = call, recording, over, taken
 }
 
 // goOn takes up the conversation on a new stream: what the caller has not heard is played from there.
@@ -23,9 +24,7 @@ func (s *Session) goOn() {
 	now := time.Now()
 	s.outcome, s.carrierGone = nil, false
 	s.lastMedia, s.lastActivity = now, now
-	if !s.ready {
-		s.startedAt = now
-	}
+	s.outage.rejoin(now)
 	for _, p := range s.ledger.items {
 		delete(s.said, p.recordID()) // its words were put on record as cut off: they are told again in the end
 	}

@@ -17,7 +17,7 @@ import (
 func (r *rig) rejoin() {
 	r.carrier = newCarrierSim(r.carrier.way)
 	r.tape.done = make(chan struct{})
-	r.session.Rejoin(r.carrier, r.tape, parley.Call{Resumes: 1}, nil, nil)
+	r.session.Rejoin(r.carrier, r.tape, parley.Call{Resumes: 1}, nil, nil, nil)
 	r.run()
 }
 

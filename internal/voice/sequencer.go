@@ -80,6 +80,11 @@ func (q *sequencer) inTheWay() {
 	q.refusals++
 }
 
+// lost forgets the responses of a session that is gone. A wish stays.
+func (q *sequencer) lost() {
+	q.creating, q.active, q.blocked, q.refusals = "", "", false, 0
+}
+
 // busy reports whether the model is working on an answer.
 func (q *sequencer) busy() bool { return q.creating != "" || q.active != "" }
 

@@ -1,14 +1,17 @@
 package voice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"parley"
 	"parley/internal/bill"
 	"parley/internal/leg"
+	"parley/internal/record"
 	"parley/internal/store"
 	"parley/internal/tool"
 )
@@ -60,15 +63,20 @@ type Config struct {
 	Tools   []parley.Tool
 	History []leg.HistoryItem // of an earlier stream of the same call; the greeting is then not repeated
 
+	Recording *record.Writer // of this stream; nil = none
+
 	SimulatedModel bool
 	Dial           func(context.Context) (Model, error)
 	RunTool        func(context.Context, tool.Call) tool.Result
+	SessionLife    time.Duration   // of a model session that does not say when it ends; zero = 60 minutes
+	Patience       time.Duration   // how long the caller may wait for a model, all attempts together; zero = 15 s
 	Bill           *bill.Bill      // nil: the built-in prices
 	Counts         *Counts         // nil: nobody wants to know
 	Direction      string          // of the call, for the carrier's price
 	Spent          int64           // by earlier streams of the same call, in micro-dollars
 	Over           <-chan struct{} // closed when the carrier says by another way that the call is over; may be nil
 	Taken          <-chan struct{} // closed when another stream of the call was attached in this process; may be nil
+	Lost           bool            // the caller noticed that an earlier stream was lost
 	HandOver       <-chan struct{} // closed when the call shall go to another process at the end of a turn; may be nil
 	Log            *slog.Logger
 }
@@ -88,7 +96,6 @@ type Outcome struct {
 
 // Timing and bounds of a session.
 const (
-	setupTimeout   = 10 * time.Second       // from the stream's start to a configured model session
 	createTimeout  = 10 * time.Second       // response.create → response.created
 	stallTimeout   = 20 * time.Second       // silence of the model in the middle of a response
 	mediaTimeout   = 30 * time.Second       // silence of the carrier; it sends frames all the time
@@ -113,7 +120,7 @@ type Session struct {
 	cancel  context.CancelFunc
 	begun   bool
 
-	model       Model // nil until dialed
+	model       Model // absent until dialed
 	modelEvents <-chan leg.ModelEvent
 	dialed      chan dialResult
 	dialing     bool
@@ -132,11 +139,24 @@ type Session struct {
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
-	handing bool      // the call goes to another process at the end of a turn
-	leaveBy time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
-	spoke   string    // response of the newest audio
-	retryAt time.Time
-	failed  int // responses failed in a row
+	memory  memory
+	tail    tail
+	outage  outage
+	swap    swap
+	prompts prompts
+	filler  filler
+
+	swapDialed chan dialResult
+	retired    sync.WaitGroup // closings of model sessions that were replaced
+	connects   int            // sessions of the model that were ready
+	midTurn    bool           // the caller was speaking when the model was lost
+
+	handing     bool      // the call goes to another process at the end of a turn
+	leaveReason string    // "" = the agent has hung up
+	leaveBy     time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
+	spoke       string    // response of the newest audio
+	retryAt     time.Time
+	failed      int // responses failed in a row
 
 	carrierGone    bool // sends fail: the end of its events says how the call ended
 	callerSpeaking bool
@@ -167,12 +187,15 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		cfg.Counts = NewCounts()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	cfg.SessionLife = cmp.Or(cfg.SessionLife, sessionLife)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
-		dialed: make(chan dialResult, 1),
+		model:  absent{},
+		dialed: make(chan dialResult, 1), swapDialed: make(chan dialResult, 1),
 		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
-		barge:  barge{gate: newGate(cfg.Agent.Voice.InterruptionThreshold)},
+		barge:  barge{gate: newGate(cfg.Agent.Voice)},
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -187,12 +210,13 @@ func (s *Session) Run(ctx context.Context) Outcome {
 	} else {
 		s.begin()
 	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	wake := newAlarm()
+	defer wake.stop()
 
 	for s.outcome == nil {
 		now := time.Now()
 		s.paced(now)
+		s.tend(now)
 		s.pump(now)
 		s.resolve(now)
 		s.create(now)
@@ -203,7 +227,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			break
 		}
 		s.awaitFrame()
-		timer.Reset(s.deadline(now).Sub(now))
+		wake.by(s.deadline(now), now)
 		select {
 		case ev, ok := <-s.carrier.Events():
 			s.onCarrier(ev, ok)
@@ -211,9 +235,13 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.onModel(ev, ok)
 		case d := <-s.dialed:
 			s.onDialed(d)
+		case d := <-s.swapDialed:
+			s.onSwapDialed(d)
+		case ev, ok := <-s.swap.events:
+			s.onSwapEvent(ev, ok)
 		case r := <-s.tools.results:
 			s.onToolResult(r)
-		case <-timer.C:
+		case <-wake.rang:
 			s.onTime(time.Now())
 		case <-s.rec.Done():
 			s.onRecorderDone()
@@ -238,23 +266,23 @@ func (s *Session) Run(ctx context.Context) Outcome {
 func (s *Session) Release() {
 	s.cancel()
 	s.tools.wait()
-	if s.model != nil {
-		s.model.Close()
-	}
+	s.model.Close()
+	s.swap.drop(s)
 }
 
 // Wait returns when everything that Release ends has ended. Call it once.
 func (s *Session) Wait() {
-	if s.dialing { // the dialing ends with the session's context
-		if d := <-s.dialed; d.model != nil {
-			s.model = d.model
+	for dialed, waits := range map[chan dialResult]bool{s.dialed: s.dialing, s.swapDialed: s.swap.dialing} {
+		if !waits { // the dialing ends with the session's context
+			continue
+		}
+		if d := <-dialed; d.model != nil {
+			s.retire(d.model)
 		}
 	}
 	s.tools.wait()
-	if s.model != nil {
-		s.model.Close()
-		s.model.Wait()
-	}
+	s.retire(s.model)
+	s.retired.Wait()
 }
 
 func (s *Session) begin() {
@@ -266,13 +294,7 @@ func (s *Session) begin() {
 	}
 	// A mark before any audio comes straight back: it measures the round trip of this call.
 	s.sendMark(now)
-	s.dialing = true
-	go func() {
-		ctx, cancel := context.WithTimeout(s.ctx, setupTimeout)
-		defer cancel()
-		m, err := s.cfg.Dial(ctx)
-		s.dialed <- dialResult{m, err}
-	}()
+	s.dial(now)
 }
 
 // end decides how the session ends; the first decision stands.
@@ -311,11 +333,9 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if s.ledger.speaking() {
 		sooner(s.lastPosition.Add(positionPeriod))
 	}
+	s.tendAt(now, sooner)
 	if t := s.bargeDeadline(now); !t.IsZero() {
 		sooner(t)
-	}
-	if !s.ready {
-		sooner(s.startedAt.Add(setupTimeout))
 	}
 	if s.seq.creating != "" {
 		sooner(s.seq.creatingAt.Add(createTimeout))
@@ -338,20 +358,7 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if t, ok := s.silenceEnds(); ok {
 		sooner(t)
 	}
-	if d := s.cfg.Agent.Voice.MaxDuration; d > 0 {
-		sooner(s.callSince.Add(time.Duration(d) * time.Second))
-	}
 	return at
-}
-
-// silenceEnds is when the caller's silence ends the call. The clock stands still while either side speaks or
-// the model works.
-func (s *Session) silenceEnds() (time.Time, bool) {
-	timeout := s.cfg.Agent.Voice.Timeout
-	if timeout <= 0 || !s.ready || s.callerSpeaking || s.ledger.speaking() || s.seq.busy() || s.seq.wanted || s.tools.running() > 0 {
-		return time.Time{}, false
-	}
-	return s.lastActivity.Add(time.Duration(timeout) * time.Second), true
 }
 
 func (s *Session) onTime(now time.Time) {
@@ -360,17 +367,13 @@ func (s *Session) onTime(now time.Time) {
 	case due(s.lastMedia.Add(mediaTimeout)):
 		s.fault("carrier", "stalled", "the carrier sent no audio for 30 s")
 		s.detach()
-	case !s.ready && due(s.startedAt.Add(setupTimeout)):
-		s.modelLost("timeout", "the model was not ready in time")
 	case s.seq.creating != "" && due(s.seq.creatingAt.Add(createTimeout)):
 		s.modelLost("timeout", "the model did not begin to answer")
 	case s.seq.active != "" && due(s.seq.activityAt.Add(stallTimeout)):
 		s.modelLost("timeout", "the model stopped in the middle of an answer")
-	case s.maxDurationOver(now):
-		s.end(parley.EndMaxDuration, parley.IntentHangup)
 	default:
 		if t, ok := s.silenceEnds(); ok && due(t) {
-			s.end(parley.EndSilenceTimeout, parley.IntentHangup)
+			s.onSilence(now)
 		}
 	}
 	if !s.retryAt.IsZero() && due(s.retryAt) {
@@ -386,9 +389,4 @@ func (s *Session) onTime(now time.Time) {
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
 	}
-}
-
-func (s *Session) maxDurationOver(now time.Time) bool {
-	d := s.cfg.Agent.Voice.MaxDuration
-	return d > 0 && !now.Before(s.callSince.Add(time.Duration(d)*time.Second))
 }

@@ -320,7 +320,7 @@ func TestEndings(t *testing.T) {
 			reason: parley.EndModelUnavailable, intent: parley.IntentNotice,
 		},
 		"model closes": {
-			do:     func(r *rig) { r.ready(); close(r.model.events) },
+			do:     func(r *rig) { r.ready(); r.model.vanish() },
 			reason: parley.EndModelUnavailable, intent: parley.IntentNotice,
 		},
 		"model does not begin to answer": {
@@ -349,8 +349,11 @@ func TestEndings(t *testing.T) {
 			reason: parley.EndModelUnavailable, intent: parley.IntentNotice,
 		},
 		"silence": {
-			opt:    rigOptions{voice: func(v *parley.VoiceConfig) { v.Timeout = 5 }},
-			do:     func(r *rig) { r.ready() },
+			opt: rigOptions{voice: func(v *parley.VoiceConfig) { v.Timeout = 5 }},
+			do: func(r *rig) {
+				r.model.answers(func(leg.Ask) (string, int) { return "Are you still there?", 800 })
+				r.ready()
+			},
 			reason: parley.EndSilenceTimeout, intent: parley.IntentHangup,
 		},
 		"maximum duration": {

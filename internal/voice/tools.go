@@ -13,12 +13,13 @@ import (
 
 // toolbox runs a session's tool calls beside it: audio and interruption go on meanwhile.
 type toolbox struct {
-	results chan toolResult
-	pending map[string]bool // call ids that run
-	seen    map[string]bool // call ids that ran or run: none runs twice
-	wg      *sync.WaitGroup
-	ctx     context.Context // the lifetime of the session's tools, owned by the session
-	cancel  context.CancelFunc
+	results  chan toolResult
+	pending  map[string]bool // call ids that run
+	seen     map[string]bool // call ids that ran or run: none runs twice
+	response string          // the newest response that called one
+	wg       *sync.WaitGroup
+	ctx      context.Context // the lifetime of the session's tools, owned by the session
+	cancel   context.CancelFunc
 }
 
 type toolResult struct {
@@ -51,8 +52,10 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 		return
 	}
 	s.tools.seen[ev.CallID] = true
+	s.tools.response = ev.ResponseID
+	s.memory.add(ev.ItemID, "", leg.HistoryItem{Kind: leg.HistoryToolCall, CallID: ev.CallID, Name: ev.Text, Arguments: ev.Arguments})
 	if s.tools.running() >= maxTools {
-		s.modelSent(s.model.SendToolResult(ev.CallID, `{"error":"too many tools are running; wait for their results"}`))
+		s.giveResult(ev.CallID, `{"error":"too many tools are running; wait for their results"}`)
 		return
 	}
 	s.tools.pending[ev.CallID] = true
@@ -83,13 +86,19 @@ func argumentsOnRecord(args string) json.RawMessage {
 	return quoted
 }
 
+// giveResult tells the model a tool's result: now, or with the replay when there is no model at the moment.
+func (s *Session) giveResult(callID, output string) {
+	s.memory.add("", "", leg.HistoryItem{Kind: leg.HistoryToolResult, CallID: callID, Text: output})
+	s.modelSent(s.model.SendToolResult(callID, output))
+}
+
 // onToolResult gives a result to the model and asks it to go on when no other call is open.
 func (s *Session) onToolResult(r toolResult) {
 	delete(s.tools.pending, r.call.CallID)
 	s.rec.Fact(parley.EventToolCompleted, parley.ToolCompletedData{
 		CallID: r.call.CallID, Name: r.call.Text, Result: r.res.Output, Outcome: r.res.Outcome, Ms: r.res.Duration.Milliseconds(),
 	})
-	s.modelSent(s.model.SendToolResult(r.call.CallID, r.res.Output))
+	s.giveResult(r.call.CallID, r.res.Output)
 	if s.leaves(r, time.Now()) {
 		return // the goodbye was said in the same answer
 	}

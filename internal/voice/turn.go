@@ -22,6 +22,19 @@ func (t *turn) respondedBy(responseID string) bool {
 	return t.responseID != "" && t.responseID == responseID
 }
 
+// maxEndpoint is the longest believable time from the end of speech to speech_stopped.
+const maxEndpoint = 5 * time.Second
+
+// endpointMs is how long ago the caller ended, when the model says at now that speech has stopped at audioMs of what it
+// was given. The model counts the silence that it waits for to the speech, so the caller's own sound decides.
+func (s *Session) endpointMs(audioMs int64, now time.Time) int64 {
+	ms := max(0, s.appended/bytesPerMs-audioMs)
+	if quiet := now.Sub(s.barge.gate.above.Add(s.ledger.rtt)); quiet > 0 && quiet < maxEndpoint {
+		ms = max(ms, quiet.Milliseconds())
+	}
+	return ms
+}
+
 // answer is the beginning of a turn's answer on its way to the caller's ear.
 type answer struct {
 	latency parley.TurnLatencyData
@@ -78,6 +91,10 @@ func (s *Session) say(instructions string) bool {
 // create asks the model for the wanted answer when the line is free and the caller is not speaking.
 func (s *Session) create(now time.Time) {
 	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.seq.ready() {
+		return
+	}
+	if s.prompts.final && s.seq.ask.Purpose != purposeGoodbye {
+		s.seq.wanted = false // the call's time is over
 		return
 	}
 	id, err := s.model.CreateResponse(s.seq.ask)

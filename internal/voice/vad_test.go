@@ -37,8 +37,8 @@ const (
 	firstDelta  = 300 * time.Millisecond
 )
 
-// guesses are what transcribers make of sounds without words.
-var guesses = []string{"", "Thank you.", "", "Hm.", "", "Bye."}
+// inventions are what transcribers make of sounds without words.
+var inventions = []string{"", "Thank you.", "", "Hm.", "you", "Bye.", "What?"}
 
 func (l *listener) hear(b []byte) {
 	l.tail = append(l.tail, b...)
@@ -83,7 +83,7 @@ func (l *listener) words() string {
 	case strings.Contains(c.kind, "tv"), strings.Contains(c.kind, "babble"):
 		return "and now the weather for tomorrow"
 	}
-	return guesses[(c.soundAt/10+c.soundMs/10)%len(guesses)]
+	return inventions[(c.soundAt/10+c.soundMs/10)%len(inventions)]
 }
 
 func (l *listener) later(d time.Duration, evs ...leg.ModelEvent) {

@@ -22,6 +22,23 @@ var nods = phrases(`
 var hellos = phrases(`hello|hi|hey|good morning|good afternoon|good evening|hallo|guten tag|guten morgen|hola|buenos días|buenas|
 	bonjour|allô|moi|hei|terve|päivää|hej|hejsan|tjena|god dag|ciao|pronto|olá|もしもし|喂|你好`)
 
+// commands are short answers and orders. A transcriber hardly invents them, so less of a voice needs to be in the
+// sound: half of "stop" is hissed.
+var commands = phrases(`
+	no|nope|stop|wait|yes|hold on|hang on|one moment|just a moment|one second|stop it|no no|no no no|wait wait|excuse me|quiet|enough|hello
+	nein|stopp|halt|warte|warten sie|ja|moment|moment mal|genug
+	sí|si|espera|espere|para|pare|alto|basta|un momento|perdón
+	non|arrête|arrêtez|attends|attendez|oui|un instant|pardon|stop
+	ei|seis|odota|odottakaa|kyllä|hetki|hetkinen|lopeta|anteeksi
+	nej|vänta|stanna|ja|ett ögonblick|ursäkta|sluta
+	sì|aspetta|aspetti|basta|fermo|fermi|un attimo|scusi
+	nee|wacht|ja|moment|não|espere|sim|pare
+	いいえ|待って|ちょっと待って|はい|やめて|不|停|等一下|是`)
+
+// guesses are what transcribers invent for sounds without words. Who really says one of them is answered when the
+// agent has ended.
+var guesses = phrases(`you|bye|bye bye|goodbye|the|so|and|i|thanks for watching|thank you for watching|tschüss|ciao|adiós|au revoir|hei hei|hej då`)
+
 // longestPhrase is the number of words of the longest phrase above.
 const longestPhrase = 4
 

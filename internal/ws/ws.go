@@ -1,5 +1,6 @@
-// Package ws wraps one WebSocket so that the audio path never waits for a peer: sends are queued in a bounded
-// buffer and written by the connection's own goroutine under a watchdog; reads are size-limited.
+// Package ws wraps one WebSocket so that the audio path never waits for a peer: sends go to the kernel at once, and
+// what it does not take is kept in a bounded buffer and written by a goroutine under a deadline; reads are
+// size-limited.
 //
 // It knows nothing of what the messages mean, and it must stay free of Parley's other packages.
 package ws
@@ -22,7 +23,7 @@ type Options struct {
 	PingEvery    time.Duration // keep-alive; 0 = none. A pong must come within WriteTimeout
 }
 
-// keepBytes is the largest queue buffer that a quiet connection keeps.
+// keepBytes is the largest buffer that a connection keeps.
 const keepBytes = 64 << 10
 
 // ErrSlowPeer says that the peer did not read fast enough and the send queue is full.
@@ -32,33 +33,30 @@ var ErrSlowPeer = errors.New("websocket: send queue full, peer reads too slowly"
 var ErrClosed = errors.New("websocket: closed")
 
 // Conn is one WebSocket. Send, Close and CloseNow are safe for concurrent use; Read belongs to one goroutine.
-// Every Conn owns one writer goroutine, which ends with the connection.
+// It has no goroutine of its own until it closes, or its peer does not read.
 type Conn struct {
-	c   *websocket.Conn
-	opt Options
+	c    *websocket.Conn
+	pipe *pipe
+	opt  Options
 
-	mu      sync.Mutex
-	data    []byte // queued messages, back to back
-	ends    []end  // where each of them ends
+	client bool // this side dialed: it masks
+
+	mu      sync.Mutex // also keeps messages in the order of Send
+	frame   []byte     // send's buffer, reused
 	closing bool
 	status  websocket.StatusCode // of our goodbye
 	reason  string
 	err     error
 
-	wake chan struct{} // capacity 1: the queue changed
-	done chan struct{} // closed when the writer has ended
+	ping *time.Timer   // nil: no keep-alive
+	ends sync.Once     // starts the end
+	done chan struct{} // closed when the socket is
 
 	buf []byte // Read's buffer, reused
 }
 
-// end is where a queued message ends in the queue's buffer, and its type.
-type end struct {
-	at  int
-	typ websocket.MessageType
-}
-
-// New takes over an established WebSocket and starts its writer.
-func New(c *websocket.Conn, opt Options) *Conn {
+// New takes over an established WebSocket.
+func New(s Socket, opt Options) *Conn {
 	if opt.ReadLimit == 0 {
 		opt.ReadLimit = 1 << 20
 	}
@@ -68,14 +66,20 @@ func New(c *websocket.Conn, opt Options) *Conn {
 	if opt.WriteTimeout == 0 {
 		opt.WriteTimeout = 5 * time.Second
 	}
-	c.SetReadLimit(opt.ReadLimit)
-	w := &Conn{c: c, opt: opt, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	go w.write()
+	s.SetReadLimit(opt.ReadLimit)
+	// The library's own frames, answers to pings, come on top of the queue.
+	w := &Conn{c: s.Conn, pipe: s.pipe, client: s.client, opt: opt, done: make(chan struct{})}
+	s.pipe.own(2*opt.QueueBytes+4096, opt.WriteTimeout, w.lose)
+	if opt.PingEvery > 0 {
+		w.mu.Lock() // the timer may only fire when the variable is set
+		w.ping = time.AfterFunc(opt.PingEvery, w.keepAlive)
+		w.mu.Unlock()
+	}
 	return w
 }
 
-// Send queues one text message; it copies msg and never blocks. The error is ErrSlowPeer when the queue is
-// full, and otherwise the reason why the connection is gone.
+// Send sends one text message, or queues what the peer does not take now; it copies msg and never blocks. The
+// error is ErrSlowPeer when the queue is full, and otherwise the reason why the connection is gone.
 func (w *Conn) Send(msg []byte) error { return w.send(msg, websocket.MessageText) }
 
 // SendBinary is Send for a binary message.
@@ -89,20 +93,19 @@ func (w *Conn) send(msg []byte, typ websocket.MessageType) error {
 		return w.err
 	case w.closing:
 		return ErrClosed
-	case len(w.data)+len(msg) > w.opt.QueueBytes:
+	case w.pipe.backlog()+len(msg) > w.opt.QueueBytes:
 		return ErrSlowPeer
 	}
-	w.data = append(w.data, msg...)
-	w.ends = append(w.ends, end{len(w.data), typ})
-	w.signal()
-	return nil
-}
-
-func (w *Conn) signal() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
+	w.frame = appendFrame(w.frame[:0], typ, w.client, msg)
+	_, err := w.pipe.Write(w.frame)
+	if cap(w.frame) > keepBytes {
+		w.frame = nil
 	}
+	if err != nil {
+		w.err = err
+		w.end()
+	}
+	return w.err
 }
 
 // Read returns the next text message. The slice is valid until the next Read. A binary message is an error.
@@ -154,101 +157,60 @@ func (w *Conn) CloseWith(status int, reason string) {
 		w.closing, w.status, w.reason = true, websocket.StatusCode(status), reason
 	}
 	w.mu.Unlock()
-	w.signal()
+	w.end()
 }
 
 // CloseNow drops what is queued and tears the connection down.
-func (w *Conn) CloseNow() {
-	w.fail(ErrClosed)
-	_ = w.c.CloseNow()
-	w.signal()
-}
+func (w *Conn) CloseNow() { w.lose(ErrClosed) }
 
-// Done is closed when the writer has ended and the socket is closed.
-func (w *Conn) Done() <-chan struct{} { return w.done }
-
-func (w *Conn) fail(err error) {
+func (w *Conn) lose(err error) {
 	w.mu.Lock()
 	if w.err == nil {
 		w.err = err
 	}
 	w.mu.Unlock()
+	_ = w.c.CloseNow()
+	w.end()
 }
 
-// take swaps the queue for empty buffers.
-func (w *Conn) take(data []byte, ends []end) ([]byte, []end, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	d, e := w.data, w.ends
-	w.data, w.ends = data[:0], ends[:0]
-	return d, e, w.closing || w.err != nil
-}
+// Done is closed when the socket is closed and nothing of the connection is left.
+func (w *Conn) Done() <-chan struct{} { return w.done }
 
-func (w *Conn) goodbye() (websocket.StatusCode, string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.status, w.reason
-}
+// end says goodbye, or only cleans up when there is nobody to say it to.
+func (w *Conn) end() { w.ends.Do(func() { go w.finish() }) }
 
-func (w *Conn) write() {
+func (w *Conn) finish() {
 	defer close(w.done)
-	// One timer for all writes: contexts with deadlines would cost about a dozen allocations per frame.
-	watchdog := time.AfterFunc(time.Hour, func() {
-		w.fail(errors.New("websocket: write timed out"))
-		_ = w.c.CloseNow()
-	})
-	watchdog.Stop()
-	defer watchdog.Stop()
-
-	var ping *time.Timer
-	if w.opt.PingEvery > 0 {
-		ping = time.AfterFunc(time.Hour, func() { w.ping(ping) })
-		defer ping.Stop()
-		ping.Reset(w.opt.PingEvery) // only now may it fire: the variable is set
+	w.mu.Lock()
+	status, reason, lost := w.status, w.reason, w.err != nil
+	if w.err == nil {
+		w.err = ErrClosed
 	}
-
-	var data []byte
-	var ends []end
-	for range w.wake {
-		var last bool
-		data, ends, last = w.take(data, ends)
-		start := 0
-		for _, e := range ends {
-			watchdog.Reset(w.opt.WriteTimeout)
-			err := w.c.Write(context.Background(), e.typ, data[start:e.at])
-			watchdog.Stop()
-			if err != nil {
-				w.fail(err)
-				_ = w.c.CloseNow()
-				return
-			}
-			start = e.at
-		}
-		if cap(data) > keepBytes {
-			data = nil // after a burst, do not hold its buffer for the rest of the call
-		}
-		if last {
-			// The closing handshake waits for the peer; the watchdog bounds it.
-			watchdog.Reset(w.opt.WriteTimeout)
-			w.fail(ErrClosed)
-			_ = w.c.Close(w.goodbye())
-			return
-		}
+	if w.ping != nil {
+		w.ping.Stop()
 	}
+	w.mu.Unlock()
+	if !lost {
+		// The closing handshake waits for the peer, who must first take what is queued; this bounds it.
+		bound := time.AfterFunc(2*w.opt.WriteTimeout, func() { _ = w.c.CloseNow() })
+		_ = w.c.Close(status, reason)
+		bound.Stop()
+	}
+	_ = w.c.CloseNow()
+	w.pipe.wait()
 }
 
-// ping checks the peer and arms itself again; a peer without a pong is dead.
-func (w *Conn) ping(again *time.Timer) {
+// keepAlive checks the peer and arms itself again; a peer without a pong is dead.
+func (w *Conn) keepAlive() {
 	ctx, cancel := context.WithTimeout(context.Background(), w.opt.WriteTimeout)
 	defer cancel()
 	if err := w.c.Ping(ctx); err != nil {
-		w.fail(err)
-		_ = w.c.CloseNow()
+		w.lose(err)
 		return
 	}
-	select {
-	case <-w.done:
-	default:
-		again.Reset(w.opt.PingEvery)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.ping.Reset(w.opt.PingEvery)
 	}
 }

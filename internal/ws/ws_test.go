@@ -19,6 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func pair(t *testing.T, opt Options) (*Conn, *websocket.Conn) {
 	t.Helper()
 	got := make(chan *websocket.Conn, 1)
+	transport := &http.Transport{}
 	finish := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
@@ -30,7 +31,7 @@ func pair(t *testing.T, opt Options) (*Conn, *websocket.Conn) {
 		<-finish
 	}))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	c, resp, err := websocket.Dial(ctx, srv.URL, nil)
+	c, resp, err := Dial(ctx, Client(transport), srv.URL, nil)
 	cancel()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func pair(t *testing.T, opt Options) (*Conn, *websocket.Conn) {
 		<-w.Done()
 		close(finish)
 		srv.Close()
-		http.DefaultClient.CloseIdleConnections()
+		transport.CloseIdleConnections()
 	})
 	return w, peer
 }
@@ -188,7 +189,7 @@ func BenchmarkSendFrame(b *testing.B) {
 	}))
 	defer srv.Close()
 	defer close(finish)
-	c, _, err := websocket.Dial(context.Background(), srv.URL, nil)
+	c, _, err := Dial(context.Background(), Client(&http.Transport{}), srv.URL, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

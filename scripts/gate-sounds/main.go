@@ -1,10 +1,11 @@
 // Gate-sounds makes the sounds of which the gate's labeled clips are mixed: people who interrupt, people who
 // only listen aloud ("uh-huh"), and what is no speech at all. The result, internal/voice/testdata/gate, is committed:
 //
-//	apt-get install flite espeak-ng sox && go run ./scripts/gate-sounds
+//	apt-get install flite espeak-ng sox festival festvox-kdlpc16k && go run ./scripts/gate-sounds
 //
-// Speakers are Debian's voices of flite (Carnegie Mellon University, BSD-like) and of espeak-ng (GPL-3 program; its
-// output is free). Coughs, doors and the like are synthesized here from seeds. Every sound is brought to the telephone's
+// Speakers are Debian's voices of flite (Carnegie Mellon University, BSD-like), of espeak-ng (a formant
+// synthesizer: its output holds no recording) and festival's ked (University of Edinburgh, X11-like). Voices made of
+// recordings under the GPL are left out, because their output is made of these recordings. Coughs, doors and the like are synthesized here from seeds. Every sound is brought to the telephone's
 // band (sox) and to one level. The part "held" has speakers, words of other languages and seeds that "tuned" does not
 // have: nothing may be tuned on it. Run it from the repository's root.
 package main
@@ -54,13 +55,13 @@ func main() {
 			add(entry{Set: s.set, Kind: u.kind, Speaker: s.name, Text: u.text}, s.say(tmp, u))
 		}
 	}
-	for _, set := range []string{"tuned", "held"} {
+	for _, part := range []struct {
+		set  string
+		from uint64
+	}{{"tuned", 0}, {"tuned", 50_000}, {"held", 70_000}} {
 		for i, n := range noises {
 			for variant := range 4 {
-				seed := uint64(100*i + variant)
-				if set == "held" {
-					seed += 50_000
-				}
+				set, seed := part.set, part.from+uint64(100*i+variant)
 				add(entry{Set: set, Kind: n.kind, Speaker: fmt.Sprintf("seed %d", seed)}, telephone(tmp, n.make(seed)))
 			}
 		}

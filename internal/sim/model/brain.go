@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,8 +25,13 @@ type Turn struct {
 	ToolOutput   string // set when the newest item is a tool's output
 	HasOutput    bool
 	UserText     string // of the newest user message, when it was typed
+	Messages     []Line // of the conversation, oldest first
 	Metadata     map[string]string
 }
+
+// Line is a message of a conversation. Text is empty for what the caller spoke: the simulated model does not understand
+// it.
+type Line struct{ Role, Text string }
 
 // Tool is a function that the model may call.
 type Tool struct {
@@ -42,6 +48,8 @@ type Reply struct {
 	LateDeltas int  // instead of Options.LateDeltas, when not 0
 	Drop       bool // cuts the connection after the items, before response.done
 	Stall      bool // never sends response.done, until cancelled
+	// ResetSeconds is said by rate_limits.updated: the tokens are used up, and renewed after this time. 0 = plenty are left.
+	ResetSeconds float64
 }
 
 // Output is one item of a response: words or a function call.
@@ -111,8 +119,19 @@ func (DefaultBrain) Reply(t Turn) Reply {
 	return Say(lines[n%len(lines)])
 }
 
-// quotation returns the longest text between quotation marks, which is how a bridge asks for a greeting.
+// quotation returns the longest text between quotation marks of the last paragraph that has any: that is how a bridge
+// asks for a greeting, or for something else to be said, behind the agent's own instructions.
 func quotation(s string) string {
+	paragraphs := strings.Split(s, "\n\n")
+	for _, p := range slices.Backward(paragraphs) {
+		if q := longestQuotation(p); q != "" {
+			return q
+		}
+	}
+	return ""
+}
+
+func longestQuotation(s string) string {
 	best := ""
 	for _, q := range [][2]string{{"“", "”"}, {"\"", "\""}, {"«", "»"}} {
 		rest := s

@@ -87,9 +87,12 @@ func (c *Conn) startResponse(params map[string]any, out bool) {
 	}
 	r.reply = c.decide(r)
 	c.send("response.created", members{"response": c.responseJSON(r, "in_progress", nil, nil)})
+	tokens := members{"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5}
+	if r.reply.ResetSeconds > 0 {
+		tokens["remaining"], tokens["reset_seconds"] = 0, r.reply.ResetSeconds
+	}
 	c.send("rate_limits.updated", members{"rate_limits": []any{
-		members{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06},
-		members{"name": "tokens", "limit": 40000, "remaining": 39000, "reset_seconds": 1.5},
+		members{"name": "requests", "limit": 1000, "remaining": 999, "reset_seconds": 0.06}, tokens,
 	}})
 	c.plan(r)
 	c.schedule(r)
@@ -131,6 +134,9 @@ func (c *Conn) turn(r *response) Turn {
 		if it.role() == "user" {
 			t.UserTurns++
 			t.UserText = it.typed()
+		}
+		if role := it.role(); role == "user" || role == "assistant" || role == "system" {
+			t.Messages = append(t.Messages, Line{role, it.words + it.typed()})
 		}
 	}
 	if n := len(context); n > 0 && context[n-1].body != nil && context[n-1].body["type"] == "function_call_output" {

@@ -15,12 +15,27 @@ var audioFormat = variants("type", map[string]check{
 
 var transcription = object(map[string]field{
 	"model":     may(enum("whisper-1", "gpt-transcribe", "gpt-live-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15", "gpt-4o-transcribe", "gpt-4o-transcribe-diarize", "gpt-realtime-whisper")),
-	"language":  may(text(16)),
+	"language":  may(languageCode),
 	"languages": may(list(text(16), 1, 32)),
 	"keywords":  may(list(text(0), 0, 1000)),
 	"prompt":    may(text(0)),
 	"delay":     may(enum("minimal", "low", "medium", "high", "xhigh")),
 })
+
+// languageCode takes ISO 639 codes only, as the real server does ("Language parameter must be specified in ISO-639-1
+// format"): a regional tag such as pt-BR refuses the whole session.update.
+func languageCode(v any, path string) *apiError {
+	if err := text(3)(v, path); err != nil {
+		return err
+	}
+	s := v.(string)
+	for _, r := range s {
+		if r < 'a' || r > 'z' {
+			return refuse("invalid_value", path, "Invalid '%s': language '%s' must be specified in ISO-639-1 format.", path, s)
+		}
+	}
+	return nil
+}
 
 var turnDetection = nullable(variants("type", map[string]check{
 	"server_vad": object(map[string]field{

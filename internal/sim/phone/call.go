@@ -8,16 +8,19 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"parley/internal/ws"
 )
 
 // Call is one call in progress. Its methods are safe for concurrent use. It owns three goroutines while it
-// lives: one executes TwiML and reads the stream, one ticks every 20 ms, one delivers status callbacks; and
-// the socket's writer while a stream is attached. Done is closed when all have ended.
+// lives: one executes TwiML and reads the stream, one ticks every 20 ms, one delivers status callbacks. Done is
+// closed when all have ended.
 type Call struct {
 	opt       Options
 	public    *url.URL
 	local     *url.URL
 	client    *http.Client
+	streams   *http.Client // for sockets
 	callbacks chan callback
 	done      chan struct{}
 	wake      chan struct{} // capacity 1: a delayed message is due before the next tick
@@ -63,6 +66,7 @@ func newCall(opt Options) (*Call, error) {
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+		streams:   ws.Client(&http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: webhookTimeout}),
 		callbacks: make(chan callback, 32),
 		done:      make(chan struct{}),
 		wake:      make(chan struct{}, 1),

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,10 +28,35 @@ type REST struct {
 	listener              net.Listener
 	done                  chan struct{}
 
-	mu      sync.Mutex
-	calls   map[string]*Call
-	numbers []*Number // oldest first
-	refusal *refusal  // answers every request for numbers, if set
+	mu       sync.Mutex
+	calls    map[string]*Call
+	requests []RESTRequest
+	numbers  []*Number // oldest first
+	refusal  *refusal  // answers every request for numbers, if set
+}
+
+// RESTRequest is a request about a call that the API took and answered with success.
+type RESTRequest struct {
+	Method  string
+	CallSID string
+	Form    url.Values // of a POST
+	At      time.Time
+}
+
+// Requests returns the newest requests about calls, at most 10,000, oldest first.
+func (r *REST) Requests() []RESTRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.requests)
+}
+
+func (r *REST) note(method, callSID string, form url.Values) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.requests) >= maxRESTCalls {
+		r.requests = r.requests[1:]
+	}
+	r.requests = append(r.requests, RESTRequest{method, callSID, form, time.Now()})
 }
 
 // ListenREST serves the API at address, "127.0.0.1:0" for a random port, until Close.
@@ -107,6 +134,7 @@ func (r *REST) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	switch req.Method {
 	case http.MethodGet:
+		r.note(req.Method, sid, nil)
 		writeJSON(w, http.StatusOK, c.resource())
 	case http.MethodPost:
 		req.Body = http.MaxBytesReader(w, req.Body, 64<<10)
@@ -118,6 +146,7 @@ func (r *REST) serve(w http.ResponseWriter, req *http.Request) {
 			refuse(w, status, code, text)
 			return
 		}
+		r.note(req.Method, sid, req.PostForm)
 		writeJSON(w, http.StatusOK, c.resource())
 	default:
 		refuse(w, http.StatusMethodNotAllowed, 20004, "Method not allowed")

@@ -92,12 +92,12 @@ func (c *Call) open(ctx context.Context, s *stream) error {
 		header.Set("X-Twilio-Signature", Signature(c.opt.AuthToken, s.url, nil))
 	}
 	//nolint:bodyclose // on failure dialFailure reads it; on success it is the connection
-	conn, res, err := websocket.Dial(ctx, local, &websocket.DialOptions{HTTPClient: c.client, HTTPHeader: header})
+	conn, res, err := ws.Dial(ctx, c.streams, local, header)
 	if err != nil {
 		return dialFailure(res, err)
 	}
 	conn.SetReadLimit(maxMessage)
-	s.conn, s.out = conn, ws.New(conn, ws.Options{QueueBytes: sendQueue, ReadLimit: maxMessage})
+	s.conn, s.out = conn.Conn, ws.New(conn, ws.Options{QueueBytes: sendQueue, ReadLimit: maxMessage})
 
 	c.mu.Lock()
 	defer c.unlock()

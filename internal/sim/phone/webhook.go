@@ -51,9 +51,12 @@ func policyOf(fragment string) policy {
 	if values.Get("rp") != "" {
 		p.on = values.Get("rp")
 	}
-	for name, d := range map[string]*time.Duration{"ct": &p.connect, "rt": &p.answer, "tt": &p.total} {
-		if n := number(name, int(webhookTimeout.Milliseconds())); n > 0 {
-			*d = time.Duration(n) * time.Millisecond
+	for name, o := range map[string]struct {
+		set   *time.Duration
+		limit int // ms
+	}{"ct": {&p.connect, 10_000}, "rt": {&p.answer, 15_000}, "tt": {&p.total, 15_000}} {
+		if n := number(name, o.limit); n > 0 {
+			*o.set = time.Duration(n) * time.Millisecond
 		}
 	}
 	return p

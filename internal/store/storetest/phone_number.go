@@ -20,8 +20,9 @@ func ownersNumber() parley.PhoneNumber {
 
 // newNumber returns a number that is not stored.
 func newNumber(orgID, number, agentID string) parley.PhoneNumber {
+	now := Now()
 	return parley.PhoneNumber{ID: parley.NewID(), OrgID: orgID, Number: number, AgentID: agentID, Source: parley.NumberManual,
-		Setup: parley.NumberSetup{State: parley.SetupUnknown}, CreatedAt: Now(), UpdatedAt: Now(), Revision: 1}
+		Setup: parley.NumberSetup{State: parley.SetupUnknown}, CreatedAt: now, UpdatedAt: now, Revision: 1}
 }
 
 func addNumber(t *testing.T, st *store.Store, n parley.PhoneNumber) error {

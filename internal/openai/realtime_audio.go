@@ -1,0 +1,89 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/base64"
+
+	"parley/internal/fastjson"
+	"parley/internal/leg"
+)
+
+// fastAudio decodes an audio delta without reflection: it is the one frequent and large event. It takes the flat
+// shape that OpenAI sends, with each member once, and leaves everything else to decodeRealtime.
+func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
+	if !bytes.Contains(raw[:min(len(raw), 100)], audioDelta) {
+		return ev, false
+	}
+	m := fastjson.Reader{Raw: raw}
+	var typ, response, item, delta []byte
+	index, once := 0, func(dst *[]byte, value []byte) bool {
+		first := *dst == nil
+		*dst = value
+		return first
+	}
+	for {
+		kind, key, value := m.Next()
+		valid := kind == fastjson.String
+		switch string(key) {
+		case "type":
+			valid = valid && once(&typ, value)
+		case "response_id":
+			valid = valid && once(&response, value)
+		case "item_id":
+			valid = valid && once(&item, value)
+		case "delta":
+			valid = valid && once(&delta, value)
+		case "content_index":
+			// Parts beyond the tenth are left to encoding/json.
+			valid = kind == fastjson.Literal && len(value) == 1 && value[0] >= '0' && value[0] <= '9'
+			if valid {
+				index = int(value[0] - '0')
+			}
+		default:
+			if bytes.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+				return ev, false // encoding/json does not mind the case
+			}
+			valid = kind == fastjson.String || kind == fastjson.Literal || kind == fastjson.End
+		}
+		if !valid {
+			return ev, false
+		}
+		if kind == fastjson.End {
+			break
+		}
+	}
+	if string(typ) != "response.output_audio.delta" {
+		return ev, false
+	}
+	audio, ok := r.decodeAudio(delta)
+	if !ok {
+		return ev, false
+	}
+	if r.responseID != string(response) {
+		r.responseID = string(response)
+	}
+	if r.itemID != string(item) {
+		r.itemID = string(item)
+	}
+	return leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: r.responseID, ItemID: r.itemID, ContentIndex: index, Audio: audio}, true
+}
+
+var audioDelta = []byte(`"response.output_audio.delta"`)
+
+// slabBytes is 400 ms of audio: short deltas are cut from a slab, so that one costs a fraction of an allocation
+// and the receiver may keep it.
+const slabBytes = 3200
+
+func (r *Realtime) decodeAudio(b64 []byte) ([]byte, bool) {
+	need := base64.StdEncoding.DecodedLen(len(b64))
+	if cap(r.slab)-len(r.slab) < need {
+		r.slab = make([]byte, 0, max(slabBytes, need))
+	}
+	at := len(r.slab)
+	n, err := base64.StdEncoding.Decode(r.slab[at:at+need], b64)
+	if err != nil {
+		return nil, false
+	}
+	r.slab = r.slab[:at+n]
+	return r.slab[at : at+n : at+n], true
+}
