@@ -369,6 +369,7 @@ func TestAgentSpeaksFirstOnANewStream(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		r.rejoin()
 		time.Sleep(10 * ms)
+		synctest.Wait()
 		if asks := r.model.asks; len(asks) != 1 || !strings.Contains(asks[0].Instructions, "broke off") {
 			t.Errorf("the model was asked %+v", asks)
 		}
