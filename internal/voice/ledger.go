@@ -72,6 +72,7 @@ type playItem struct {
 	done      bool  // and all of its words
 	cut       bool  // the rest of it will never come: its model session is gone
 	retold    bool  // the model knows it as text only, from a replay
+	told      bool  // … which has an item of this id for it
 	filler    bool  // the waiting tune, which nobody said
 
 	text   strings.Builder

@@ -1,6 +1,10 @@
 package voice
 
-import "parley/internal/leg"
+import (
+	"slices"
+
+	"parley/internal/leg"
+)
 
 // retellAll gives the conversation to a model session that has just been configured, then the caller's audio. It returns
 // the number of items; negative when the session was lost meanwhile.
@@ -13,6 +17,7 @@ func (s *Session) retellAll() int {
 	}
 	for _, p := range s.ledger.items {
 		p.retold = !p.filler
+		p.told = slices.ContainsFunc(items, func(h leg.HistoryItem) bool { return h.ID != "" && h.ID == p.itemID })
 	}
 	if held := s.held; len(held) > 0 {
 		s.held = nil
@@ -30,7 +35,10 @@ func (s *Session) retellAll() int {
 // retell makes the model forget what the caller did not hear of an item that it knows as text: the words that were
 // heard take its place.
 func (s *Session) retell(p *playItem) {
-	if r := s.memory.find(p.recordID()); r != nil && r.item.Text != "" && len(p.itemID) <= maxItemID {
+	if !p.told {
+		return // no words of it were known: the model was not told of it, and would refuse to delete it
+	}
+	if r := s.memory.find(p.recordID()); r != nil && r.item.Text != "" {
 		s.modelSent(s.model.AddItem(leg.HistoryItem{Role: "assistant", Text: r.item.Text, After: p.itemID}))
 	}
 	_, err := s.model.DeleteItem(p.itemID)

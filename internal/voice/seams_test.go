@@ -376,3 +376,25 @@ func TestAgentSpeaksFirstOnANewStream(t *testing.T) {
 		r.stop()
 	})
 }
+
+// TestNothingUnknownIsDeleted: the model was lost before the words of an answer came. Its successor does not know the
+// item, so it is not asked to delete it.
+func TestNothingUnknownIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &models{}
+		r := redialRig(t, d, rigOptions{})
+		r.turnEnds("u1")
+		time.Sleep(ms)
+		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
+			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.part("r1", "a1", "", 3000)
+		time.Sleep(500 * ms)
+		m := r.lose(d, 2)
+		r.speechStarted()
+		time.Sleep(100 * ms)
+		if log := m.log(); slices.Contains(log, "delete a1") {
+			t.Errorf("the model was told %q", log)
+		}
+		r.stop()
+	})
+}
