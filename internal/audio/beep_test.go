@@ -31,7 +31,7 @@ func vowel(d time.Duration, from, to, formant float64) []int16 {
 		phase += 2 * math.Pi * f / Rate
 		v := 0.0
 		for h := 1.0; h*f < 3400; h++ {
-			v += math.Sin(h*phase) / (1 + math.Pow((h*f-formant)/250, 2))
+			v += math.Sin(h*phase) / (1 + (h*f-formant)/250*(h*f-formant)/250)
 		}
 		out[i] = int16(3000 * v)
 	}
