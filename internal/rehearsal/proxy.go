@@ -126,7 +126,7 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) pass(client net.Conn) {
-	server, err := (&net.Dialer{Timeout: proxyTimeout}).Dial("tcp", p.target) //nolint:noctx // bounded by its timeout
+	server, err := (&net.Dialer{Timeout: proxyTimeout}).Dial("tcp", p.target)
 	if err != nil {
 		_ = client.Close()
 		return
