@@ -15,6 +15,7 @@ type InterruptionRejectedData struct {
 // What proves that the caller interrupts while the agent is heard (InterruptionData).
 const (
 	ByGate  = "gate"  // the sound itself
+	ByKeys  = "keys"  // the caller pressed a key
 	ByWords = "words" // the transcript of a sound that the gate had let pass
 )
 

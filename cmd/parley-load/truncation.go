@@ -37,6 +37,9 @@ func (o truncationOptions) Run(ctx context.Context) error {
 	_, _ = fmt.Fprintf(os.Stdout, "%d answers cut off, %d played to their end, %v each way (jitter %v)\n", len(r.Told), r.Finished, o.Delay, o.Jitter)
 	_, _ = fmt.Fprintf(os.Stdout, "error of what the model was told: p50 %d, p90 %d, p99 %d, max %d ms; refused %d; the phones' clock was up to %v late\n",
 		e[0], e[1], e[2], e[3], len(r.Refused), r.PhoneLate.Round(time.Millisecond))
+	if len(r.Seams) > 0 {
+		_, _ = fmt.Fprintf(os.Stdout, "answers that went on after a pause for nothing, heard twice (+) or missing (-), ms: %v\n", r.Seams)
+	}
 	for _, f := range append(r.Refused, r.Faults...) {
 		_, _ = fmt.Fprintln(os.Stdout, "fault:", f)
 	}

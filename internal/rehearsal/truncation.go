@@ -28,10 +28,13 @@ type TruncationOptions struct {
 
 // TruncationReport compares what the bridge told the model of every answer with what the phone really played.
 type TruncationReport struct {
-	Told      []Cut // answers that were cut off
-	Finished  int   // answers that were played to their end
-	Refused   []string
-	Faults    []string // what must not be: holes, repetitions, protocol violations
+	Told     []Cut // answers that were cut off
+	Finished int   // answers that were played to their end
+	Refused  []string
+	// Seams are where an answer went on after a pause for nothing: milliseconds that were heard twice (positive) or
+	// not at all (negative).
+	Seams     []int
+	Faults    []string // what must not be: larger holes and repetitions, protocol violations
 	PhoneLate time.Duration
 }
 
@@ -186,11 +189,18 @@ func (t *truncation) call(ctx context.Context, h *House, n, interruptions int, o
 	return r.Heard, r, nil
 }
 
+// largestSeam is how much of an answer may be heard twice, or be missing, where it goes on.
+const largestSeam = 100 // ms
+
 // judge compares what a phone played with what the model was told.
 func (t *truncation) judge(heard []byte, report *TruncationReport) {
 	played := map[int]int{}
 	for _, s := range stamps(heard) {
-		if s.at != played[s.id] { // each millisecond once, in order
+		switch seam := played[s.id] - s.at; {
+		case seam == 0: // each millisecond once, in order
+		case seam <= largestSeam && -seam <= largestSeam:
+			report.Seams = append(report.Seams, seam)
+		default:
 			report.Faults = append(report.Faults, fmt.Sprintf("answer %d: %d ms came after %d ms", s.id, s.at, played[s.id]))
 		}
 		played[s.id] = s.at + 1

@@ -62,7 +62,7 @@ type Dial struct {
 	// Timeout is how many seconds the party's phone rings; 0 = Twilio's 30.
 	Timeout  int    `xml:"timeout,attr,omitempty"`
 	CallerID string `xml:"callerId,attr,omitempty"` // "" = the caller's own number
-	// AnswerOnBridge lets the caller hear ringing until both are connected, also while Number.URL is executed.
+	// AnswerOnBridge lets the caller hear ringing until both are connected, also while the number's URL is executed.
 	AnswerOnBridge bool `xml:"answerOnBridge,attr,omitempty"`
 	Number         DialNumber
 }

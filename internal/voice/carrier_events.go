@@ -25,13 +25,13 @@ func (s *Session) onCarrier(ev leg.CarrierEvent, ok bool) {
 		s.countIn()
 		s.onCallerAudio(ev.Payload)
 		s.hearCaller(ev.Payload, now)
+		s.hearMachine(ev.Payload, now)
 	case leg.CarrierMark:
 		s.ledger.acknowledge(ev.Name, now)
 		s.answerHeard(now)
 		s.reportHeard(now)
 	case leg.CarrierDTMF:
-		s.signOfLife(now)
-		s.rec.Fact(parley.EventDTMF, parley.DTMFData{Digit: ev.Name})
+		s.onKey(ev.Name, now)
 	case leg.CarrierStop:
 		s.end(parley.EndCallerHangup, parley.IntentNone)
 	}

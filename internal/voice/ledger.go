@@ -75,14 +75,17 @@ type playItem struct {
 	told      bool  // … which has an item of this id for it
 	filler    bool  // the waiting tune, which nobody said
 
-	text   strings.Builder
-	stamps []stamp
+	text     strings.Builder
+	weight   float64 // of the text
+	stamps   []stamp
+	sounding sounding
 }
 
 // stamp ties a length of text to the audio received when the text arrived.
 type stamp struct {
-	audio int64 // bytes
-	text  int   // bytes of text before it
+	audio  int64   // bytes
+	sound  int64   // bytes of them that are no pause
+	weight float64 // of the text before it
 }
 
 // recordID names the part in the conversation's log: the item's id, made unique for further content parts.
@@ -136,6 +139,7 @@ func (p *playItem) receive(audio []byte) bool {
 	}
 	p.audio = append(p.audio, audio...)
 	p.received += int64(len(audio))
+	p.sounding.hear(audio)
 	return true
 }
 
@@ -155,8 +159,9 @@ func (p *playItem) forget(n int) {
 // position the first counts: text runs ahead of its audio.
 func (p *playItem) addText(delta string) {
 	if n := len(p.stamps); n == 0 || p.stamps[n-1].audio < p.received {
-		p.stamps = append(p.stamps, stamp{audio: p.received, text: p.text.Len()})
+		p.stamps = append(p.stamps, stamp{audio: p.received, sound: p.sounding.within(p.received), weight: p.weight})
 	}
+	p.weight += weight(delta)
 	p.text.WriteString(delta)
 }
 

@@ -93,6 +93,10 @@ func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
 	s.tail.started(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
+	if s.deaf() {
+		s.callerSpeaking = false
+		return
+	}
 	s.stopFiller(now)
 	s.speechBegins(ev.ItemID, now)
 }
@@ -114,7 +118,9 @@ func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
 	s.memory.turn(ev.ItemID, ev.After, s.tail.committed())
 	s.swap.turnAt = time.Now()
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
-	s.turnCommitted(ev.ItemID, now)
+	if !s.deaf() {
+		s.turnCommitted(ev.ItemID, now)
+	}
 }
 
 // onResponse handles the events of responses. What belongs to an interrupted response, or comes after its

@@ -199,6 +199,7 @@ func (s *Session) tend(now time.Time) {
 	s.tendDuration(now)
 	s.tendTools(now)
 	s.tendFiller(now)
+	s.tendControl(now)
 }
 
 // tendAt names when tend has to look again.

@@ -64,7 +64,7 @@ func TestSilence(t *testing.T) {
 		"a key is a sign": {timeout: 20, do: func(r *rig) {
 			time.Sleep(9 * time.Second)
 			r.carrier.deliver(leg.CarrierEvent{Kind: leg.CarrierDTMF, Name: "1"})
-		}, want: []spoken{{purposeReminder, 21}, {purposeGoodbye, 30}}, ends: 31},
+		}, want: []spoken{{"", 10.8}, {purposeReminder, 23.8}, {purposeGoodbye, 32.8}}, ends: 33.8}, // it is answered
 		"a sound takes it back": {timeout: 30, do: func(r *rig) {
 			time.Sleep(25 * time.Second)
 			r.speechStarted()

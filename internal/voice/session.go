@@ -154,7 +154,11 @@ type Session struct {
 	handing     bool      // the call goes to another process at the end of a turn
 	leaveReason string    // "" = the agent has hung up
 	leaveBy     time.Time // the agent ends the call when its goodbye was heard, then at the latest; zero = it stays
-	spoke       string    // response of the newest audio
+	leaving     leaving   // what a control tool asked for
+	back        bool      // the call may have come back from an errand
+	keypad      keypad
+	machine     *machine // nil when the agent cannot leave a message
+	spoke       string   // response of the newest audio
 	retryAt     time.Time
 	failed      int // responses failed in a row
 
@@ -187,6 +191,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	if cfg.Counts == nil {
 		cfg.Counts = NewCounts()
 	}
+	cfg.Tools = offered(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	cfg.SessionLife = cmp.Or(cfg.SessionLife, sessionLife)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
@@ -200,6 +205,8 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
+
+		back: cfg.Call.Continued(), machine: newMachine(cfg.Tools),
 	}
 }
 
@@ -347,6 +354,7 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if !s.leaveBy.IsZero() {
 		sooner(s.leaveBy)
 	}
+	s.tellKeysAt(sooner)
 	if t, ok := s.budgetLooks(now); ok {
 		sooner(t)
 	}

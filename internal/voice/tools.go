@@ -95,12 +95,13 @@ func (s *Session) giveResult(callID, output string) {
 // onToolResult gives a result to the model and asks it to go on when no other call is open.
 func (s *Session) onToolResult(r toolResult) {
 	delete(s.tools.pending, r.call.CallID)
+	s.control(&r, time.Now())
 	s.rec.Fact(parley.EventToolCompleted, parley.ToolCompletedData{
 		CallID: r.call.CallID, Name: r.call.Text, Result: r.res.Output, Outcome: r.res.Outcome, Ms: r.res.Duration.Milliseconds(),
 	})
 	s.giveResult(r.call.CallID, r.res.Output)
-	if s.leaves(r, time.Now()) {
-		return // the goodbye was said in the same answer
+	if s.leaves(r) {
+		return
 	}
 	if s.tools.running() == 0 {
 		s.seq.want(leg.Ask{})

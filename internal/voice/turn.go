@@ -90,7 +90,7 @@ func (s *Session) say(instructions string) bool {
 
 // create asks the model for the wanted answer when the line is free and the caller is not speaking.
 func (s *Session) create(now time.Time) {
-	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.commitBy.IsZero() || !s.seq.ready() {
+	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.commitBy.IsZero() || !s.seq.ready() || s.awaitsKeys() {
 		return // a turn that ends now is answered together with what is wanted
 	}
 	if s.prompts.final && s.seq.ask.Purpose != purposeGoodbye {

@@ -55,7 +55,8 @@ type Options struct {
 	StatusCallbackURL string   // public form; "" = none
 	StatusEvents      []string // initiated, ringing, answered, completed; default completed
 
-	Program     []Step // what the caller does, from the moment the call is answered
+	Targets     map[string]Target // by number, whom the server dials; others are like the zero Target
+	Program     []Step            // what the caller does, from the moment the call is answered
 	Delay       Delay
 	RetryDelay  time.Duration // before the first retry of a webhook, doubling; default 500 ms (Twilio's is not published)
 	MaxDuration time.Duration // the caller hangs up then; default 10 min
@@ -103,6 +104,8 @@ const (
 	EventCleared       = "cleared"   // Text: how much audio was dropped
 	EventNotice        = "notice"    // Text: what <Say> spoke
 	EventDialed        = "dialed"    // Text: number
+	EventBridged       = "bridged"   // Text: number; the caller and the dialed party are connected
+	EventPressed       = "pressed"   // Text: keys of a <Play>
 	EventViolation     = "violation" // Text: code and reason
 	EventEnded         = "ended"     // Text: by whom
 )

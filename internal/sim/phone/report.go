@@ -25,6 +25,8 @@ type Report struct {
 	Turns          []Turn
 	Notices        []string // texts of <Say>
 	Dialed         []string // numbers of <Dial>
+	Dials          []Dialed
+	Pressed        []string // digits of <Play>
 	Violations     []Violation
 	ViolationCount int
 	Marks          []Mark
@@ -89,7 +91,8 @@ type StreamReport struct {
 // record is what accumulates for the report; the call's lock guards it.
 type record struct {
 	notices        []string
-	dialed         []string
+	dialed         []*Dialed
+	pressed        []string
 	violations     []Violation
 	violationCount int
 	marks          []Mark
@@ -142,10 +145,16 @@ func (c *Call) Report() *Report {
 		Status: c.status, EndedBy: c.endedBy, Failure: c.failure, GaveUp: c.record.gaveUp,
 		Heard:   slices.Clone(c.tape.heard),
 		Turns:   c.turns(),
-		Notices: slices.Clone(c.record.notices), Dialed: slices.Clone(c.record.dialed),
+		Notices: slices.Clone(c.record.notices), Pressed: slices.Clone(c.record.pressed),
 		Violations: slices.Clone(c.record.violations), ViolationCount: c.record.violationCount,
 		Marks: slices.Clone(c.record.marks), Clears: slices.Clone(c.record.clears), Underruns: slices.Clone(c.record.underruns),
 		Late: c.tape.late,
+	}
+	for _, d := range c.record.dialed {
+		r.Dialed = append(r.Dialed, d.Number)
+		dial := *d
+		dial.Heard = slices.Clone(d.Heard)
+		r.Dials = append(r.Dials, dial)
 	}
 	for _, s := range c.tape.spurts {
 		r.Spurts = append(r.Spurts, Spurt{ticks(s.first), ticks(s.last - s.first + 1)})

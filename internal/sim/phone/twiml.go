@@ -28,12 +28,16 @@ type element struct {
 // grammar names the verbs and nouns that the phone executes, the attributes each may have and what may be
 // inside. TwiML is case-sensitive.
 var grammar = map[string]struct{ attrs, children []string }{
-	"Response": {nil, []string{"Say", "Play", "Pause", "Connect", "Redirect", "Dial", "Hangup", "Reject"}},
+	"Response": {nil, []string{"Say", "Play", "Pause", "Gather", "Connect", "Redirect", "Dial", "Hangup", "Reject"}},
 	"Say":      {[]string{"voice", "language", "loop"}, nil},
 	"Play":     {[]string{"loop", "digits"}, nil},
 	"Pause":    {[]string{"length"}, nil},
-	"Connect":  {[]string{"action", "method"}, []string{"Stream"}},
-	"Stream":   {[]string{"url", "name", "track", "statusCallback", "statusCallbackMethod"}, []string{"Parameter"}},
+	"Gather": {
+		[]string{"input", "action", "method", "timeout", "speechTimeout", "numDigits", "finishOnKey", "actionOnEmptyResult", "language", "hints"},
+		[]string{"Say", "Play", "Pause"},
+	},
+	"Connect": {[]string{"action", "method"}, []string{"Stream"}},
+	"Stream":  {[]string{"url", "name", "track", "statusCallback", "statusCallbackMethod"}, []string{"Parameter"}},
 	"Parameter": {
 		[]string{"name", "value"}, nil,
 	},

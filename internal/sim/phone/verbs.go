@@ -20,13 +20,18 @@ func (c *Call) execute(ctx context.Context, verbs []verb, base string) *document
 		case "Say":
 			c.say(ctx, v)
 		case "Play", "Pause":
+			c.press(v)
 			pause(ctx, v)
+		case "Gather":
+			c.mu.Lock()
+			c.violation(12200, "the simulated phone gathers keys of dialed parties only")
+			c.unlock()
 		case "Connect":
 			if next := c.connect(ctx, v, base); next != nil {
 				return next
 			}
 		case "Dial":
-			if next := c.dial(v, base); next != nil {
+			if next := c.dial(ctx, v, base); next != nil {
 				return next
 			}
 		case "Redirect":
@@ -71,6 +76,22 @@ func (c *Call) say(ctx context.Context, v verb) {
 	}
 }
 
+// press records the keys of a Play.
+func (c *Call) press(v verb) {
+	digits, ok := v.attrs["digits"]
+	if v.name != "Play" || !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if !playDigits.MatchString(digits) {
+		c.violation(12200, "Play digits %q: only 0-9, *, # and w", digits)
+		return
+	}
+	c.record.pressed = append(c.record.pressed, digits)
+	c.tell(EventPressed, digits)
+}
+
 // pause waits as long as a Pause, or as the digits of a Play, take; a file is taken to last one second.
 func pause(ctx context.Context, v verb) {
 	d := time.Second
@@ -94,25 +115,6 @@ func (c *Call) connect(ctx context.Context, v verb, base string) *document {
 	c.attach(ctx, v.children[0])
 	if action, ok := v.attrs["action"]; ok && ctx.Err() == nil {
 		return c.lead(base, action, v.attrs["method"], nil)
-	}
-	return nil
-}
-
-// dial records who was to be called. The other party answers and hangs up at once.
-func (c *Call) dial(v verb, base string) *document {
-	numbers := []string{}
-	if v.text != "" {
-		numbers = append(numbers, v.text)
-	}
-	for _, n := range v.children {
-		numbers = append(numbers, n.text)
-	}
-	c.mu.Lock()
-	c.record.dialed = append(c.record.dialed, numbers...)
-	c.tell(EventDialed, strings.Join(numbers, ", "))
-	c.unlock()
-	if action, ok := v.attrs["action"]; ok {
-		return c.lead(base, action, v.attrs["method"], url.Values{"DialCallStatus": {"completed"}, "DialCallDuration": {"0"}})
 	}
 	return nil
 }
