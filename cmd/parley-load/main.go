@@ -8,6 +8,7 @@
 //
 //	go run ./cmd/parley-load voice [--calls 15,50,100] [--duration 20s] [--clears 10s] [--rounds 3] [--json]
 //	go run ./cmd/parley-load api [--clients 8] [--rounds 5] [--round 2s] [--agents 10000] [--json]
+//	go run ./cmd/parley-load soak [--calls 2000] [--long 20] [--at-once 60]
 //	go run ./cmd/parley-load [calls] [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
 //
 // Run it in the repository, on Linux (it reads /proc). It exits with 1 when something was wrong that must never
@@ -58,11 +59,14 @@ func (o options) Validate() error {
 
 // commands are what can be measured.
 type commands struct {
-	Calls options      `cmd:"" default:"withargs" help:"What a live call costs."`
-	Voice voiceOptions `cmd:"" help:"What the bridge adds to a frame and costs, beside a minimal relay."`
-	API   benchOptions `cmd:"" name:"api" help:"Reading and creating agents, beside a bare handler."`
-	Relay relayOptions `cmd:"" hidden:"" help:"The relay that voice starts."`
-	Bare  bareOptions  `cmd:"" hidden:"" help:"The bare handlers that api starts."`
+	Calls      options           `cmd:"" default:"withargs" help:"What a live call costs."`
+	Voice      voiceOptions      `cmd:"" help:"What the bridge adds to a frame and costs, beside a minimal relay."`
+	Truncation truncationOptions `cmd:"" help:"Whether the model is told of a cut-off answer what the phone really played."`
+	Opening    openingOptions    `cmd:"" help:"Whether what callers say while the model is dialed reaches it."`
+	API        benchOptions      `cmd:"" name:"api" help:"Reading and creating agents, beside a bare handler."`
+	Relay      relayOptions      `cmd:"" hidden:"" help:"The relay that voice starts."`
+	Bare       bareOptions       `cmd:"" hidden:"" help:"The bare handlers that api starts."`
+	Soak       soakOptions       `cmd:"" help:"Whether thousands of calls leave memory, goroutines and descriptors where they were."`
 }
 
 // errFaults ends the process with 1; the report has said why.

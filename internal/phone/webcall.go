@@ -70,9 +70,6 @@ func (h *Handler) holdBrowser(c parley.Call, proof, origin string, stream *brows
 	case begins && !h.takesWebCall(c):
 		stream.End(parley.EndOverload)
 		return
-	case begins && !h.admit(c.CallSID, c.OrgID, c.AgentID):
-		stream.End(parley.EndOverload)
-		return
 	case h.draining.Load():
 		stream.Leave() // the token is still good on another node, or here in a moment
 		return

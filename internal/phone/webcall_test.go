@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,9 @@ func checkCut(t *testing.T, events []parley.Event) int {
 func TestAWebCallComesBack(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t), houseOptions{})
-	h.model.Script(model.Say("The first answer."), model.Say("The second answer."), model.Say("The third answer."))
+	const long = "The second answer is a long one, so that it is still being said when the connection is lost once more."
+	const back = "We are connected again." // said to a caller who waits in silence
+	h.model.Script(model.Say("The first answer."), model.Say(back), model.Say(long), model.Say("The third answer."))
 	ticket := h.mint(call.WebCall{})
 	p := h.open(ticket.Token)
 	p.speak(question())
@@ -104,8 +107,11 @@ func TestAWebCallComesBack(t *testing.T) {
 		t.Errorf("welcome %v", w)
 	}
 	p.message("transcript", "text", "The first answer.")
+	p.until("the agent has said that it is back", func() bool {
+		return slices.ContainsFunc(p.got, func(m map[string]any) bool { return m["text"] == back && m["final"] == true })
+	})
 	p.speak(question())
-	p.message("transcript", "text", "The second answer.")
+	p.message("transcript", "text", long)
 	if _, status := h.knock(first, ""); status != 403 {
 		t.Errorf("a resume token was taken twice: %d", status)
 	}
@@ -144,12 +150,13 @@ func TestAWebCallComesBack(t *testing.T) {
 func TestAStreamIsTakenOver(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t), houseOptions{})
-	h.model.Script(model.Say("The answer."))
+	h.model.Script(model.Say("We are connected again."), model.Say("The answer."))
 	ticket := h.mint(call.WebCall{})
 	old := h.open(ticket.Token)
 	old.message("state", "state", "listening")
 	p := h.open(old.resumeToken())
 	old.message("ended", "reason", "replaced")
+	p.message("transcript", "final", true)
 	p.speak(question())
 	p.message("transcript", "text", "The answer.")
 	p.hangUp()

@@ -6,19 +6,12 @@ import "time"
 // then stays as it was set and rings too early, which the session does not mind: a hundred events a second cost
 // no timer. It belongs to the session's goroutine.
 type alarm struct {
-	rang  chan struct{}
 	timer *time.Timer
-	at    time.Time // when it rings; zero = it has rung
+	at    time.Time // when it rings; zero = it has not been set
 }
 
 func newAlarm() *alarm {
-	a := &alarm{rang: make(chan struct{}, 1)}
-	a.timer = time.AfterFunc(time.Hour, func() {
-		select {
-		case a.rang <- struct{}{}:
-		default:
-		}
-	})
+	a := &alarm{timer: time.NewTimer(time.Hour)}
 	a.timer.Stop()
 	return a
 }

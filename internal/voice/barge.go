@@ -49,6 +49,7 @@ type utterance struct {
 	from, to  heardFrames
 	confirmed bool // it has interrupted
 	committed time.Time
+	parting   bool // its words are a goodbye at most
 	turn      *turn
 }
 
@@ -272,6 +273,9 @@ func (s *Session) answerLate(u *utterance, by string, now time.Time) {
 		u.turn.stoppedAt = now
 		s.turn = u.turn
 	}
+	if !u.parting {
+		s.keepCall()
+	}
 	s.decide(u.itemID, parley.TurnAnswered, by)
 }
 
@@ -295,7 +299,7 @@ func (s *Session) onWords(itemID, text string, now time.Time) {
 	case !heard:
 		s.answerLate(u, parley.ByWords, now)
 	case onlyOf(words, guesses):
-		// Let the agent end first: then it is answered.
+		u.parting = true // let the agent end first: then it is answered
 	case u.clear(), u.voiced && onlyOf(words, commands):
 		s.interrupt(parley.ByWords, now)
 		s.answerLate(u, parley.ByWords, now)

@@ -64,7 +64,7 @@ func (s *Session) keepBudget(now time.Time) {
 	case !now.Before(b.stopAt), b.asked && idle:
 		s.end(parley.EndMaxCost, parley.IntentHangup)
 	case idle:
-		b.asked = s.say(wrapUpAsk)
+		b.asked = s.say(s.instruct(wrapUpAsk))
 		s.create(now)
 	}
 }

@@ -39,6 +39,7 @@ type carrierSim struct {
 	gate    sync.Mutex // of events
 	gone    bool
 	holding bool // the caller's frames are held back
+	losing  bool // echoes of marks get lost
 	queue   []carrierMsg
 	played  []byte
 	clears  int
@@ -243,7 +244,7 @@ func (c *carrierSim) echo(name string) {
 func (c *carrierSim) deliver(ev leg.CarrierEvent) {
 	c.gate.Lock()
 	defer c.gate.Unlock()
-	if c.gone || c.holding && ev.Kind == leg.CarrierMedia {
+	if c.gone || c.holding && ev.Kind == leg.CarrierMedia || c.losing && ev.Kind == leg.CarrierMark {
 		return
 	}
 	select {
@@ -257,6 +258,13 @@ func (c *carrierSim) holdFrames(hold bool) {
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	c.holding = hold
+}
+
+// loseMarks loses the echoes of marks from now on, or no longer.
+func (c *carrierSim) loseMarks(lose bool) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	c.losing = lose
 }
 
 // vanish closes the events without a stop.

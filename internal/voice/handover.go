@@ -22,7 +22,7 @@ func (s *Session) comeBack() {
 	case last.Role == "user" || last.Kind == leg.HistoryToolResult:
 		s.seq.want(leg.Ask{}) // the stream was lost before the answer
 	case s.cfg.Lost:
-		s.say(askTakeUp)
+		s.say(s.instruct(askTakeUp))
 	}
 }
 

@@ -185,5 +185,5 @@ func (s *Session) tendControl(now time.Time) {
 
 // quiet reports whether nothing is being said, asked or done.
 func (s *Session) quiet() bool {
-	return !s.callerSpeaking && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.tools.running() == 0
+	return !s.callerSpeaking && s.commitBy.IsZero() && !s.ledger.speaking() && !s.frameWaits() && !s.seq.busy() && !s.seq.wanted && s.retryAt.IsZero() && s.tools.running() == 0
 }

@@ -11,8 +11,9 @@ const (
 	bytesPerMs = 8   // µ-law at 8 kHz
 	frameBytes = 160 // 20 ms
 	// markEvery is how much audio may go out before the carrier is asked where it is.
-	markEvery = 160 * bytesPerMs
-	shortRest = 500 * bytesPerMs // of an item's audio: moving it costs less than new memory
+	markEvery   = 160 * bytesPerMs
+	markOverdue = 5 * time.Second  // after which a mark's echo is not waited for
+	shortRest   = 500 * bytesPerMs // of an item's audio: moving it costs less than new memory
 	// maxItemBytes bounds what one answer may hold in memory: five minutes, more than the model's 4096 output
 	// tokens can say.
 	maxItemBytes = 300_000 * bytesPerMs
@@ -71,16 +72,20 @@ type playItem struct {
 	done      bool  // and all of its words
 	cut       bool  // the rest of it will never come: its model session is gone
 	retold    bool  // the model knows it as text only, from a replay
+	told      bool  // … which has an item of this id for it
 	filler    bool  // the waiting tune, which nobody said
 
-	text   strings.Builder
-	stamps []stamp
+	text     strings.Builder
+	weight   float64 // of the text
+	stamps   []stamp
+	sounding sounding
 }
 
 // stamp ties a length of text to the audio received when the text arrived.
 type stamp struct {
-	audio int64 // bytes
-	text  int   // bytes of text before it
+	audio  int64   // bytes
+	sound  int64   // bytes of them that are no pause
+	weight float64 // of the text before it
 }
 
 // recordID names the part in the conversation's log: the item's id, made unique for further content parts.
@@ -134,6 +139,7 @@ func (p *playItem) receive(audio []byte) bool {
 	}
 	p.audio = append(p.audio, audio...)
 	p.received += int64(len(audio))
+	p.sounding.hear(audio)
 	return true
 }
 
@@ -153,8 +159,9 @@ func (p *playItem) forget(n int) {
 // position the first counts: text runs ahead of its audio.
 func (p *playItem) addText(delta string) {
 	if n := len(p.stamps); n == 0 || p.stamps[n-1].audio < p.received {
-		p.stamps = append(p.stamps, stamp{audio: p.received, text: p.text.Len()})
+		p.stamps = append(p.stamps, stamp{audio: p.received, sound: p.sounding.within(p.received), weight: p.weight})
 	}
+	p.weight += weight(delta)
 	p.text.WriteString(delta)
 }
 
@@ -245,6 +252,17 @@ func (l *ledger) acknowledge(name string, now time.Time) {
 		}
 		return
 	}
+}
+
+// presume takes all that was sent for played when its marks are long overdue: an echo that got lost must not keep the
+// agent speaking for ever. It reports whether it did.
+func (l *ledger) presume(now time.Time) bool {
+	if p, _ := l.next(); p != nil || l.acked >= l.sent || now.Before(l.playhead.Add(l.rtt+markOverdue)) {
+		return false
+	}
+	l.marks, l.acked = nil, l.sent
+	l.release()
+	return true
 }
 
 // release lets go of audio that was certainly played.

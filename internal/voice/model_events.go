@@ -109,9 +109,7 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 	if s.speechEnds(t, now) {
 		s.turn = t
 	}
-	if s.cutOff {
-		s.commitBy = now.Add(commitTimeout)
-	}
+	s.commitBy = now.Add(commitTimeout)
 }
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
@@ -247,6 +245,8 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 		return
 	}
 	switch ev.Status {
+	case "completed":
+		s.failed = 0
 	case "failed":
 		s.responseFailed(ev.ResponseID, ev.Err, now)
 	case "incomplete":

@@ -100,7 +100,9 @@ func (s *Session) settle(now time.Time) {
 		s.recordLatency()
 		s.recordStream()
 	}
+	s.leftAt = now
 	if s.outcome.Keep > 0 {
+		s.resume(now)
 		s.ledger.rewind(now)
 	} else {
 		s.ledger.cut(now)

@@ -98,7 +98,7 @@ func (s *Session) silenceEnds() (time.Time, bool) {
 // onSilence reminds the caller once, then ends the call with a goodbye.
 func (s *Session) onSilence(now time.Time) {
 	if !s.prompts.reminded {
-		s.prompts.reminded = true
+		s.prompts.reminded, s.lastActivity = true, now
 		s.prompt(purposeReminder, `The caller has been silent for a while. Ask in one short sentence, in the language of the conversation, whether they are still there, such as "Are you still there?"`)
 		return
 	}

@@ -255,56 +255,6 @@ func (s *Session) cutShort() {
 	s.ledger.items = keep
 }
 
-// retellAll gives the conversation to a model session that has just been configured, then the caller's audio. It returns
-// the number of items; negative when the session was lost meanwhile.
-func (s *Session) retellAll() int {
-	items := s.memory.replay(s.saying, func(callID string) bool { return s.tools.pending[callID] })
-	for _, h := range items {
-		if s.modelSent(s.model.AddItem(h)); !s.ready {
-			return -1
-		}
-	}
-	for _, p := range s.ledger.items {
-		p.retold = !p.filler
-	}
-	if held := s.held; len(held) > 0 {
-		s.held = nil
-		if s.midTurn {
-			s.tail.resume()
-		}
-		if s.append(held); !s.ready {
-			s.held = held
-			return -1
-		}
-	}
-	return len(items)
-}
-
-// retell makes the model forget what the caller did not hear of an item that it knows as text: the words that were
-// heard take its place.
-func (s *Session) retell(p *playItem) {
-	if r := s.memory.find(p.recordID()); r != nil && r.item.Text != "" && len(p.itemID) <= maxItemID {
-		s.modelSent(s.model.AddItem(leg.HistoryItem{Role: "assistant", Text: r.item.Text, After: p.itemID}))
-	}
-	_, err := s.model.DeleteItem(p.itemID)
-	s.modelSent(err)
-}
-
-// saying is what the caller will have heard of an item that is being played, when it is not interrupted.
-func (s *Session) saying(id string) (string, bool) {
-	for _, p := range s.ledger.items {
-		if p.recordID() != id {
-			continue
-		}
-		words, _ := p.heardText(p.received)
-		if p.cut && words != "" {
-			words += "—"
-		}
-		return words, true
-	}
-	return "", false
-}
-
 // redialed goes on with the call after an outage.
 func (s *Session) redialed(now time.Time) {
 	o := &s.outage
@@ -364,49 +314,4 @@ func (s *Session) tendModelAt(sooner func(time.Time)) {
 	} else if !s.dialing {
 		sooner(o.setupBy)
 	}
-}
-
-// responseFailed asks for a failed response again: after a rate limit's time, else once at once and then in another
-// session. What the agent would have said of its own accord is left unsaid.
-func (s *Session) responseFailed(responseID string, fail *leg.ModelFailure, now time.Time) {
-	o := &s.outage
-	if responseID != "" && s.spoke == responseID {
-		s.seq.asked = s.goingOn(s.seq.asked)
-	}
-	s.failed++
-	if s.failed == 1 {
-		o.failing = now
-	}
-	wait := retryDelay
-	limited := rateLimited(fail)
-	if limited {
-		wait = max(backoff[min(s.failed+1, len(backoff)-1)], fail.RetryAfter, o.limited.Sub(now))
-	}
-	switch {
-	case fatal(fail):
-		s.modelGone("response_failed", failureText(fail))
-	case optional(s.seq.asked.Purpose):
-		s.failed = 0
-		s.fault("model", "response_failed", failureText(fail))
-	case now.Add(wait).Sub(o.failing) > s.cfg.Patience:
-		s.modelGone("response_failed", failureText(fail))
-	case !limited && s.failed > 1:
-		s.seq.again()
-		s.lose("response_failed", failureText(fail), 0)
-	default:
-		s.fault("model", "response_failed", failureText(fail))
-		s.retryAt = now.Add(wait)
-	}
-}
-
-// rateLimited reports whether a failure passes with time, in any session.
-func rateLimited(fail *leg.ModelFailure) bool {
-	if fail == nil {
-		return false
-	}
-	switch fail.Code {
-	case "rate_limit_exceeded", "inference_rate_limit_exceeded", "tokens", "requests", "http_429":
-		return true
-	}
-	return fail.Type == "rate_limit_error"
 }

@@ -29,6 +29,21 @@ func (s *Session) goOn() {
 	for _, p := range s.ledger.items {
 		delete(s.said, p.recordID()) // its words were put on record as cut off: they are told again in the end
 	}
+	s.catchUp(now.Sub(s.leftAt))
 	s.ledger.newRoad()
 	s.sendMark(now)
+	if s.cfg.Call.Errand == (parley.Errand{}) && s.idle() && s.tools.running() == 0 {
+		s.say(s.instruct(askTakeUp))
+	}
+}
+
+// catchUp gives what was under way the time anew that the session was away: nobody read what the model said, and nobody
+// heard the agent.
+func (s *Session) catchUp(away time.Duration) {
+	q, o := &s.seq, &s.outage
+	for _, t := range []*time.Time{&q.creatingAt, &q.activityAt, &s.commitBy, &s.leaveBy, &o.doubtBy, &s.swap.setupBy} {
+		if !t.IsZero() {
+			*t = t.Add(away)
+		}
+	}
 }

@@ -165,7 +165,7 @@ type Session struct {
 	carrierGone    bool // sends fail: the end of its events says how the call ended
 	callerSpeaking bool
 	cutOff         bool      // the caller's speech has interrupted an answer and is not yet a turn
-	commitBy       time.Time // when it has to be one
+	commitBy       time.Time // when what the caller has said has to be a turn; zero = nothing is waited for
 	cancelCreated  bool      // interrupted while response.create was in flight
 
 	startedAt    time.Time
@@ -173,6 +173,7 @@ type Session struct {
 	lastMedia    time.Time // from the carrier
 	lastActivity time.Time // of either party, for the silence timeout
 	lastPosition time.Time
+	leftAt       time.Time // when the run before this one ended
 
 	outcome *Outcome
 }
@@ -248,7 +249,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 			s.onSwapEvent(ev, ok)
 		case r := <-s.tools.results:
 			s.onToolResult(r)
-		case <-wake.rang:
+		case <-wake.timer.C:
 			s.onTime(time.Now())
 		case <-s.rec.Done():
 			s.onRecorderDone()
@@ -389,12 +390,24 @@ func (s *Session) onTime(now time.Time) {
 		s.seq.again()
 	}
 	if !s.commitBy.IsZero() && due(s.commitBy) {
-		// It was no turn after all. The answer is taken up again: nobody is left in silence.
-		s.cutOff, s.commitBy = false, time.Time{}
-		s.seq.want(leg.Ask{})
+		s.noTurn()
 	}
 	s.listen(now)
 	if s.ledger.speaking() && due(s.lastPosition.Add(positionPeriod)) {
 		s.reportPosition(now)
+		if !s.carrierGone && s.ledger.presume(now) {
+			s.reportHeard(now)
+		}
+	}
+}
+
+// noTurn: what the caller said was no turn after all. The answer that it cut off is taken up again: nobody is left in
+// silence.
+func (s *Session) noTurn() {
+	s.commitBy = time.Time{}
+	s.tail.drop()
+	if s.cutOff {
+		s.cutOff = false
+		s.seq.want(leg.Ask{})
 	}
 }

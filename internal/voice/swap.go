@@ -132,11 +132,16 @@ func (s *Session) swapFailed(typ, message string, now time.Time) {
 	s.fault("model", "swap_"+typ, message)
 	s.swap.drop(s)
 	s.swap.setupBy = time.Time{}
-	s.swap.at = now.Add(min(swapRetry, sessionShare(s.swap.by.Sub(now))))
+	s.swap.at = now.Add(swapPause(s.swap.by.Sub(now)))
 }
 
-// sessionShare keeps retries within what is left of a short session.
-func sessionShare(left time.Duration) time.Duration { return max(left/4, 100*time.Millisecond) }
+// swapPause keeps retries within what is left of a short session; after that its end, and a redial, are near.
+func swapPause(left time.Duration) time.Duration {
+	if left <= 0 {
+		return swapRetry
+	}
+	return max(min(swapRetry, left/4), 100*time.Millisecond)
+}
 
 // betweenResponses reports whether nothing is being generated, asked or said by the caller.
 func (s *Session) betweenResponses() bool {

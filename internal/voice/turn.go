@@ -90,8 +90,8 @@ func (s *Session) say(instructions string) bool {
 
 // create asks the model for the wanted answer when the line is free and the caller is not speaking.
 func (s *Session) create(now time.Time) {
-	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.seq.ready() || s.awaitsKeys() {
-		return
+	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.commitBy.IsZero() || !s.seq.ready() || s.awaitsKeys() {
+		return // a turn that ends now is answered together with what is wanted
 	}
 	if s.prompts.final && s.seq.ask.Purpose != purposeGoodbye {
 		s.seq.wanted = false // the call's time is over
@@ -99,6 +99,7 @@ func (s *Session) create(now time.Time) {
 	}
 	id, err := s.model.CreateResponse(s.seq.ask)
 	s.seq.sent(id, now)
+	s.retryAt = time.Time{}
 	if s.turn != nil && s.turn.createdAt.IsZero() {
 		s.turn.createdAt = now
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"parley/internal/sim/speech"
 )
 
 // Brain decides what a Realtime response says. Reply is called from the connection's goroutine and must not
@@ -56,6 +58,7 @@ type Reply struct {
 type Output struct {
 	Say   string        // spoken with audio, or written when the response is text only
 	ULaw  []byte        // audio instead of the synthesized words
+	Words []speech.Word // when the words of Say are heard in ULaw; nil = all at its beginning
 	Call  *Call         // a function call instead of words
 	Pause time.Duration // before the item
 	Hang  time.Duration // in the middle of its deltas

@@ -65,7 +65,10 @@ func (c *Conn) allowance(r *response) (int, bool) {
 func (c *Conn) planSpeech(r *response, index int, o Output) {
 	clip := speech.SayAt(o.Say, c.cfg.speed)
 	if o.ULaw != nil {
-		clip = speech.Clip{ULaw: o.ULaw, Words: []speech.Word{{Text: o.Say}}}
+		clip = speech.Clip{ULaw: o.ULaw, Words: o.Words}
+		if o.Words == nil {
+			clip.Words = []speech.Word{{Text: o.Say}}
+		}
 	}
 	if left, limited := c.allowance(r); limited && clip.Ms() > left*50 {
 		clip.ULaw, r.cut = clip.ULaw[:max(0, left*50*8)], true
