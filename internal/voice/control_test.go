@@ -457,3 +457,23 @@ func TestPagesAreNoTelephones(t *testing.T) {
 		r.stop()
 	})
 }
+
+// TestVoicesAreNoBeeps: over all spoken and other sounds of the gate's corpus.
+func TestVoicesAreNoBeeps(t *testing.T) {
+	total, wrong := time.Duration(0), 0
+	for _, s := range samples() {
+		var d audio.BeepDetector
+		ulaw := append(audio.EncodeULaw(s.pcm), quiet...)
+		for i := 0; i+frameBytes <= len(ulaw); i += frameBytes {
+			if d.Hear(ulaw[i : i+frameBytes]) {
+				wrong++
+				t.Logf("%s by %s: %q is heard as a beep", s.Kind, s.Speaker, s.Text)
+			}
+		}
+		total += audio.Duration(len(ulaw))
+	}
+	t.Logf("%d beeps in %v", wrong, total)
+	if total < time.Minute || wrong > 0 {
+		t.Errorf("%d of %d sounds are heard as beeps", wrong, len(samples()))
+	}
+}
