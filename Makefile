@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
-CONCURRENT := ./internal/ws ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
+CONCURRENT := ./internal/ws ./internal/record ./internal/capacity ./internal/trace ./internal/number ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
 .PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api clean
 
@@ -39,14 +39,15 @@ vuln:
 
 test: unit race ## all tests: both databases, the race detector on the concurrent packages
 
+# Many tests wait for calls in real time: more of them at once than there are processors.
 unit:
-	go test ./...
+	go test -parallel 4 ./...
 
 client-test: ## a generated TypeScript client against a started server (a part of unit)
 	go test ./internal/api -run '^TestGeneratedClient$$' -count=1 -v
 
 race:
-	go test -race $(CONCURRENT)
+	go test -race -parallel 4 $(CONCURRENT)
 	go test -race -run 'Parallel|Many|StillAnswering|ChatIdem|Revocation|RateLimit|Leav|Rotation' ./internal/api
 
 load: ## 100 calls at once for 30 s through the simulators, in processes of their own

@@ -112,7 +112,7 @@ func (h *House) listenTo(ctx context.Context, id int, ulaw []byte) error {
 		return err
 	}
 	c, err := h.Dial(ctx, number, phone.Options{Program: []phone.Step{
-		phone.Wait(200 * time.Millisecond), // the carrier hears the caller once its stream is open
+		phone.Wait(time.Second), // the carrier hears the caller once its stream is open
 		phone.Say(ulaw), phone.Wait(time.Second), phone.Hangup(),
 	}})
 	if err != nil {
