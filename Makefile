@@ -10,7 +10,7 @@ CONCURRENT := ./internal/ws ./internal/record ./internal/capacity ./internal/tra
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-deps: ## install what the tests need beyond Go: PostgreSQL, Chromium, Node.js (Debian, as root)
+deps: ## install what the tests need beyond Go: PostgreSQL, Chromium, flite, PocketSphinx, Node.js (Debian, as root)
 	@scripts/deps.sh
 
 generate: ## write the generated files again

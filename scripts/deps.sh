@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond Go: a PostgreSQL server on 127.0.0.1:5432, Chromium, and Node.js with npm for the
-# tools around the OpenAPI document (a Node.js that is there is kept). On another system than Debian it says what is
-# missing instead.
+# Installs what the tests need beyond Go: a PostgreSQL server on 127.0.0.1:5432, Chromium, flite and PocketSphinx
+# for the spoken tests, and Node.js with npm for the tools around the OpenAPI document (a Node.js that is there is kept).
+# On another system than Debian it says what is missing instead.
 set -euo pipefail
 
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v flite >/dev/null || missing+=(flite)
+command -v pocketsphinx_continuous >/dev/null || missing+=(pocketsphinx)
+[ -d /usr/share/pocketsphinx/model/en-us/en-us ] || missing+=(pocketsphinx-en-us)
 (exec 3<>/dev/tcp/127.0.0.1/5432) 2>/dev/null || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
