@@ -167,8 +167,19 @@ func (s *Service) moveOn(ctx context.Context, a *Attachment, intent parley.CallI
 
 // Detach records that the stream vanished without a stop. The call may come back through Resume; if it does
 // not, the reconciler ends it.
+//
+// The carrier may have said meanwhile that the call is over. It told the session, which had lost its stream at the same
+// moment and no longer listened.
 func (s *Service) Detach(ctx context.Context, a *Attachment) error {
-	return s.detach(ctx, a, parley.StreamDetachedData{Reason: reasonStreamGone})
+	if err := s.detach(ctx, a, parley.StreamDetachedData{Reason: reasonStreamGone}); err != nil {
+		return err
+	}
+	select {
+	case <-a.Over():
+		return s.close(ctx, a.Call, parley.EndCallerHangup)
+	default: // from now on there is no session to tell: Status ends the call itself
+		return nil
+	}
 }
 
 // HandOver records that this process lets the call go so that another one can take it, and has the carrier ask for it:
