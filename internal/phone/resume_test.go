@@ -194,8 +194,13 @@ func TestVanishedStreamIsResumed(t *testing.T) {
 			}
 			epoch = h.epoch()
 			var told string
-			if n == 1 {
-				continue // the model's session goes on: nothing is told again
+			if n == 1 { // the model's session goes on: it is told of the loss, and nothing again
+				h.until("the agent speaks up", func() bool {
+					told, _ = h.toldSince(mark)
+					return strings.Contains(told, "broke off")
+				})
+				_, mark = h.toldSince(0)
+				continue
 			}
 			h.until("history replayed", func() bool {
 				told, _ = h.toldSince(mark)
