@@ -209,7 +209,8 @@ func callEverything(t *testing.T, st *store.Store) {
 		_, sweep := st.SweepRates(ctx, "")
 		e9 = errors.Join(e9, err, sweep)
 	}
-	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12} {
+	_, _, e13 := st.FindLoginHolder(ctx, []byte("hash"), time.Now())
+	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}
