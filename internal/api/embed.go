@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parley"
+	"parley/internal/origin"
 )
 
 // Embed is everything that puts an agent on a website.
@@ -73,7 +74,7 @@ func embedOf(publicURL string, agent parley.Agent) Embed {
 	script := embedScript(publicURL, agent.ID)
 	title := cmp.Or(agent.Chat.Title, "Chat")
 	return Embed{
-		AgentID: agent.ID, Script: script, FrameAncestors: parley.FrameAncestors(agent.Chat.AllowedDomains),
+		AgentID: agent.ID, Script: script, FrameAncestors: origin.FrameAncestors(agent.Chat.AllowedDomains),
 		TryURL: publicURL + "/try/" + url.PathEscape(agent.ID),
 		Iframe: `<iframe src="` + html.EscapeString(publicURL+"/embed/"+url.PathEscape(agent.ID)) + `" title="` + html.EscapeString(title) +
 			`" width="400" height="640" loading="lazy" allow="clipboard-write"></iframe>`,

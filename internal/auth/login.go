@@ -29,19 +29,27 @@ func NewLogins(keys *Authenticator, origin string) *Logins {
 	return &Logins{keys: keys, origin: origin}
 }
 
-// cookie is the cookie with a value. On https its name makes browsers refuse one that another host or a page without
-// encryption tries to set.
-func (l *Logins) cookie(value string) *http.Cookie {
-	c := &http.Cookie{Name: "parley_login", Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	if strings.HasPrefix(l.origin, "https:") {
-		c.Name, c.Secure = "__Host-parley_login", true
+// secure reports whether browsers reach the server by https.
+func (l *Logins) secure() bool { return strings.HasPrefix(l.origin, "https:") }
+
+// name is the cookie's. On https it makes browsers refuse one that another host, or a page without encryption, sets.
+func (l *Logins) name() string {
+	if l.secure() {
+		return "__Host-parley_login"
 	}
-	return c
+	return "parley_login"
+}
+
+// setCookie sets the cookie for some seconds; less than 0 makes the browser forget it.
+func (l *Logins) setCookie(w http.ResponseWriter, token string, seconds int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: http without TLS is for this machine, or not ours to refuse
+		Name: l.name(), Value: token, Path: "/", MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: l.secure()})
 }
 
 // token reads the cookie. Two of one name are refused instead of guessed.
 func (l *Logins) token(r *http.Request) (string, bool) {
-	all := r.CookiesNamed(l.cookie("").Name)
+	all := r.CookiesNamed(l.name())
 	if len(all) != 1 {
 		return "", false
 	}
@@ -49,7 +57,7 @@ func (l *Logins) token(r *http.Request) (string, bool) {
 }
 
 // Presented reports whether the request carries a login's cookie, living or not.
-func (l *Logins) Presented(r *http.Request) bool { return len(r.CookiesNamed(l.cookie("").Name)) > 0 }
+func (l *Logins) Presented(r *http.Request) bool { return len(r.CookiesNamed(l.name())) > 0 }
 
 // Begin logs in with a key and sets the cookie. A refused key is CodeUnauthorized, like in Authenticate.
 func (l *Logins) Begin(ctx context.Context, w http.ResponseWriter, key string) error {
@@ -72,9 +80,7 @@ func (l *Logins) Begin(ctx context.Context, w http.ResponseWriter, key string) e
 	if err != nil {
 		return err
 	}
-	c := l.cookie(token)
-	c.MaxAge = int(login.ExpiresAt.Sub(now) / time.Second)
-	http.SetCookie(w, c)
+	l.setCookie(w, token, int(login.ExpiresAt.Sub(now)/time.Second))
 	return nil
 }
 
@@ -101,11 +107,7 @@ func (l *Logins) End(ctx context.Context, w http.ResponseWriter, r *http.Request
 }
 
 // Clear makes the browser forget the cookie.
-func (l *Logins) Clear(w http.ResponseWriter) {
-	c := l.cookie("")
-	c.MaxAge = -1
-	http.SetCookie(w, c)
-}
+func (l *Logins) Clear(w http.ResponseWriter) { l.setCookie(w, "", -1) }
 
 // Authenticate finds who holds the request's login. The error is CodeUnauthorized without a living one, and
 // CodeForbidden when the request may have been made by a page of somebody else.

@@ -22,7 +22,7 @@ func begin(t *testing.T, l *auth.Logins, key string) *http.Cookie {
 	if err := l.Begin(t.Context(), w, key); err != nil {
 		t.Fatal(err)
 	}
-	cookies := w.Result().Cookies() //nolint:bodyclose // a recorder's
+	cookies := w.Result().Cookies()
 	if len(cookies) != 1 {
 		t.Fatalf("%d cookies", len(cookies))
 	}
