@@ -18,6 +18,8 @@ var (
 	agentsSource string
 	//go:embed problem.html
 	problemSource string
+	//go:embed notice.html
+	noticeSource string
 	//go:embed try.html
 	trySource string
 	//go:embed site.html
@@ -41,6 +43,9 @@ type Problem struct {
 	Title, Text  string
 	Link, Action string // "" = nowhere
 }
+
+// Notice stands in an iframe where a chat would be.
+type Notice struct{ Title, Text string }
 
 // Try shows an agent on a sample site, with controls.
 type Try struct {
@@ -77,6 +82,7 @@ var (
 	loginPage   = parse("login", loginSource, formPolicy)
 	agentsPage  = parse("agents", agentsSource, formPolicy)
 	problemPage = parse("problem", problemSource, formPolicy)
+	noticePage  = parse("notice", noticeSource, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ")
 	tryPage     = parse("try", trySource, tryPolicy)
 	sitePage    = parse("site", siteSource, sitePolicy)
 )
@@ -95,6 +101,11 @@ func (d Try) Write(w http.ResponseWriter, status int) { tryPage.write(w, status,
 
 // Write answers with the page.
 func (d Site) Write(w http.ResponseWriter, status int) { sitePage.write(w, status, d) }
+
+// Write answers with the page. ancestors are the source expressions of who may frame it.
+func (d Notice) Write(w http.ResponseWriter, status int, ancestors string) {
+	page{noticePage.template, noticePage.policy + ancestors}.write(w, status, d)
+}
 
 // write renders a page for the one who asks. Its data have the type that its template was written for.
 func (p page) write(w http.ResponseWriter, status int, data any) {
