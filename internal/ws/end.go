@@ -124,6 +124,13 @@ func (w *Conn) finish() {
 // part reads until the peer has said goodbye or is gone; what it sends before that is lost. A read that is under
 // way goes on.
 func (w *Conn) part() {
+	if err := w.discard(); errors.As(err, new(*violation)) {
+		w.linger()
+	}
+}
+
+// discard reads on in the reader's place until nothing more can be read, and says why.
+func (w *Conn) discard() error {
 	w.reading.Lock()
 	defer w.reading.Unlock()
 	w.in.keepHanded()
@@ -140,10 +147,7 @@ func (w *Conn) part() {
 	for w.readErr == nil {
 		_, _, _ = w.read()
 	}
-	var wrong *violation
-	if errors.As(w.readErr, &wrong) {
-		w.linger()
-	}
+	return w.readErr
 }
 
 // linger lets a peer that broke the protocol read the goodbye: closing while it sends would take that from it.
