@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func accept(t *testing.T, first ...string) (*MediaStream, *websocket.Conn, error
 
 func TestStreamEvents(t *testing.T) {
 	t.Parallel()
-	s, peer, err := accept(t, `{"event":"connected","protocol":"Call","version":"1.0.0"}`, startMessage)
+	s, peer, err := accept(t, `{"event":"connected","protocol":"Call","version":"1.0.0"}`, `{"event":"novelty","start":null}`, startMessage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +148,7 @@ func TestStreamEvents(t *testing.T) {
 	for _, m := range []string{
 		`{"event":"media","sequenceNumber":"2","streamSid":"MZ1","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"` + payload + `"}}`,
 		`{"event":"media","media":{"track":"outbound","payload":"` + payload + `"}}`,
+		`{"event":"media","media":{"payload":"` + payload + `","gain":{"db":[1]}},"more":null}`,
 		`not JSON`,
 		`{"event":"novelty"}`,
 		`{"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"g0.1"}}`,
@@ -158,7 +160,7 @@ func TestStreamEvents(t *testing.T) {
 		}
 	}
 	want := []leg.CarrierEvent{
-		{Kind: leg.CarrierMedia, Payload: []byte("audio")}, {Kind: leg.CarrierMark, Name: "g0.1"},
+		{Kind: leg.CarrierMedia, Payload: []byte("audio")}, {Kind: leg.CarrierMedia, Payload: []byte("audio")}, {Kind: leg.CarrierMark, Name: "g0.1"},
 		{Kind: leg.CarrierDTMF, Name: "#"}, {Kind: leg.CarrierStop},
 	}
 	for _, w := range want {
@@ -205,6 +207,7 @@ func TestStreamRefusesStrangers(t *testing.T) {
 		"start without start":  {connected, `{"event":"start"}`},
 		"media before start":   {connected, `{"event":"media","media":{"track":"inbound","payload":"AAAA"}}`},
 		"another media format": {connected, strings.Replace(startMessage, "x-mulaw", "x-l16", 1)},
+		"noise without end":    slices.Repeat([]string{`{"event":"novelty"}`}, maxPreamble),
 		"no call":              {connected, strings.Replace(startMessage, "CA00000000000000000000000000000001", "", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
