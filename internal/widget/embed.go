@@ -70,18 +70,14 @@ func (e *Embed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // agent finds the chat agent of the path. Its organization is whoever has it: the page is for everybody.
-func (e *Embed) agent(r *http.Request) (parley.Agent, error) {
-	id := r.PathValue("agentId")
+func (e *Embed) agent(r *http.Request) (store.WidgetAgent, error) {
+	id, unknown := r.PathValue("agentId"), parley.Errorf(parley.CodeNotFound, "Agent not found")
 	if !parley.IsID(id) {
-		return parley.Agent{}, parley.Errorf(parley.CodeNotFound, "Agent not found")
+		return store.WidgetAgent{}, unknown
 	}
-	orgID, err := e.store.FindAgentOrganization(r.Context(), id)
-	if err != nil {
-		return parley.Agent{}, err
-	}
-	agent, err := e.store.FindAgent(r.Context(), orgID, id)
-	if err == nil && agent.Chat == nil {
-		err = parley.Errorf(parley.CodeNotFound, "Agent not found")
+	agent, err := e.store.FindWidgetAgent(r.Context(), id)
+	if err == nil && agent.Type != parley.AgentChat {
+		err = unknown
 	}
 	return agent, err
 }
