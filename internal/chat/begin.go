@@ -143,7 +143,7 @@ func (s *Service) take(ctx context.Context, t *turn, req Request) error {
 		t.created = req.ConversationID == ""
 		if t.created {
 			t.conv = parley.Conversation{
-				ID: parley.NewID(), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
+				ID: cmp.Or(req.BeginID, parley.NewID()), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
 				Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound",
 				StartedAt: t.began.UTC(), Simulated: t.endpoint.Simulated, Test: req.Test,
 				VisitorID: req.VisitorID, Origin: req.Origin,

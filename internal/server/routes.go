@@ -34,6 +34,11 @@ func (s *Server) routes() *http.ServeMux {
 		mux.Handle("/try/", pages)
 		mux.Handle("/embed/", pages)
 	}
+	if s.opt.Widget != nil {
+		site := unrouted(s.opt.Widget, s.opt.Logger)
+		mux.Handle("/widget.js", site)
+		mux.Handle("/widget/", site)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metrics)
