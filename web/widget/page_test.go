@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -200,7 +201,7 @@ func (s *site) open() {
 	s.Helper()
 	s.wait("$('.launch')")
 	s.click("$('.launch')")
-	s.wait("$open() && $('textarea') && $t('.state') !== 'Connecting…'")
+	s.wait("$open() && $('textarea') && ($('.state.live') || $('.notice'))")
 }
 
 // click presses the mouse in the middle of an element.
@@ -216,8 +217,25 @@ func (s *site) click(expression string) {
 func (s *site) ask(text string) {
 	s.Helper()
 	s.js("$('textarea').focus()")
-	s.must(chromedp.Do(s.ctx, chromedp.KeyEvent(text), chromedp.KeyEvent("\r")))
+	s.must(chromedp.Do(s.ctx, chromedp.KeyEvent(text)))
+	s.key("Enter", 13)
 	s.wait("$t('.user').includes(" + quoted(text) + ")")
+}
+
+// key presses a key as a keyboard does: what the page prevents does not happen.
+func (s *site) key(name string, code int64, modifiers ...int64) {
+	s.Helper()
+	p := input.DispatchKeyEventParams{Type: "keyDown", Key: name, Code: name, WindowsVirtualKeyCode: code}
+	if name == "Enter" {
+		p.Text = "\r"
+	}
+	for _, m := range modifiers {
+		p.Modifiers |= m
+	}
+	for _, p.Type = range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		_, err := chromedp.Call(s.ctx, input.DispatchKeyEvent, p)
+		s.must(err)
+	}
 }
 
 func quoted(text string) string {

@@ -118,7 +118,9 @@ export class Conversation {
       }
     }
     this._share({ type: 'reset' });
-    return this._reset();
+    const idle = this.phase === 'idle'; // nobody has opened the chat on this page
+    if (idle) this._token.set('');
+    else return this._reset();
   }
 
   async _reset() {
@@ -254,7 +256,7 @@ export class Conversation {
 
   _finish(run, status) {
     this._leave();
-    const message = { key: run.id, id: run.messageId, role: 'assistant', text: run.text, at: new Date().toISOString(), status, runId: run.id, problem: status === 'failed' ? run.problem || problem(0, 'internal') : null };
+    const message = { key: run.id, id: run.messageId, role: 'assistant', text: run.text, tools: run.tools, at: new Date().toISOString(), status, runId: run.id, problem: status === 'failed' ? run.problem || problem(0, 'internal') : null };
     if (run.text || status === 'failed') this._add(message);
     else this.changed();
   }

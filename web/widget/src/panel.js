@@ -53,7 +53,7 @@ export default (ctl) => {
   };
   const conversation = new Conversation({ agent: ctl.agent, base: ctl.base, ticket: ctl.option('ticket'), changed, heard });
 
-  const focus = () => { dialog.querySelector('textarea:enabled, button')?.focus(); };
+  const focus = () => { (dialog.querySelector('textarea:enabled') || dialog.querySelector('button'))?.focus(); };
   const draw = () => {
     due = 0;
     if (!t) return;

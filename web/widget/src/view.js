@@ -20,11 +20,11 @@ const Markdown = ({ text, live, t }) => {
   return growing.current.nodes(text, t, !live);
 };
 
-const Tool = ({ tool, t }) => html`<p class=${tool.done ? 'tool' : 'tool at-work'}>${tool.done ? t.used(tool.name) : t.using(tool.name)}</p>`;
+const Tool = ({ tool, t }) => html`<p class="tool">${tool.done ? t.used(tool.name) : t.using(tool.name)}</p>`;
 
 const Answer = ({ m, c, t, newest }) => html`
   ${m.tools?.map((tool) => html`<${Tool} tool=${tool} t=${t} />`)}
-  <div class="text">${m.text && html`<${Markdown} text=${m.text} live=${m.live} t=${t} />`}</div>
+  <div class="text" dir="auto">${m.text && html`<${Markdown} text=${m.text} live=${m.live} t=${t} />`}</div>
   ${m.live && !m.text && html`<p class="dots" aria-hidden="true"><i /><i /><i /></p>`}
   ${m.status === 'failed' && html`<p class="trouble">${m.problem ? reason(m.problem, t) : t.failed}${newest && html` <button type="button" class="link" disabled=${c.busy} onClick=${() => c.retry(m)}>${t.again}</button>`}</p>`}
   ${m.status === 'stopped' && html`<p class="quiet">${t.stopped}</p>`}
@@ -41,11 +41,11 @@ const Answer = ({ m, c, t, newest }) => html`
 const Time = ({ at, t }) => html`<time datetime=${at} title=${new Date(at).toLocaleString(t.lang)}>${clock(at, t.lang)}</time>`;
 
 const Question = ({ m, c, t }) => html`
-  <div class="text">${m.text}</div>
+  <div class="text" dir="auto">${m.text}</div>
   ${m.problem ? html`<p class="trouble">${m.problem.type === 'waiting' ? t.waiting : html`${t.unsent}. ${reason(m.problem, t)} <button type="button" class="link" disabled=${c.busy} onClick=${() => c.again(m)}>${t.again}</button>`}</p>`
     : html`<div class="foot"><${Time} at=${m.at} t=${t} /></div>`}`;
 
-const Message = ({ m, c, t, newest }) => useMemo(() => html`<div class=${'message ' + m.role} dir="auto">
+const Message = ({ m, c, t, newest }) => useMemo(() => html`<div class=${'message ' + m.role}>
   <span class="unseen">${m.role === 'user' ? t.you : t.assistant}: </span>
   ${m.role === 'user' ? html`<${Question} m=${m} c=${c} t=${t} />` : html`<${Answer} m=${m} c=${c} t=${t} newest=${newest} />`}</div>`,
 [m, m.text, m.tools, t, newest, c.busy]);
