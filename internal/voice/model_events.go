@@ -250,7 +250,7 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	case "failed":
 		s.responseFailed(ev.ResponseID, ev.Err, now)
 	case "incomplete":
-		s.fault("model", "incomplete", failureText(ev.Err))
+		s.responseCut(ev, now)
 	}
 }
 
@@ -258,7 +258,7 @@ func (s *Session) onModelError(ev leg.ModelEvent) {
 	code, now := ev.Err.Code, time.Now()
 	ours := s.seq.creating != "" && ev.EventID == s.seq.creating
 	switch {
-	case s.configureID != "" && ev.EventID == s.configureID:
+	case s.configureID != "" && (ev.EventID == s.configureID || !s.ready && ev.EventID == "" && ev.Err.Type == "invalid_request_error" && code != "session_expired"):
 		s.modelGone("configuration_refused", ev.Err.Error())
 	case (ours || ev.EventID == "" && s.seq.creating != "") && isActiveResponseError(code, ev.Err.Message):
 		s.cancelCreated = false
@@ -291,7 +291,7 @@ func fatal(fail *leg.ModelFailure) bool {
 		return false
 	}
 	switch fail.Code {
-	case "insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached":
+	case "insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "model_not_found":
 		return true
 	}
 	return false
