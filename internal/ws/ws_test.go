@@ -28,7 +28,7 @@ func TestSlowPeerIsAnErrorNotAWait(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		for role, connect := range roles {
-			w, _ := connect(t, secure, Options{QueueBytes: 32 << 20, WriteTimeout: time.Minute})
+			w, _ := connect(t, secure, Options{QueueBytes: 8 << 20, WriteTimeout: time.Minute})
 			if err := fill(w); !errors.Is(err, ErrSlowPeer) {
 				t.Fatalf("%s, TLS %v: got %v, want ErrSlowPeer", role, secure, err)
 			}
@@ -42,7 +42,7 @@ func TestWriteWatchdogEndsAStalledConnection(t *testing.T) {
 	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		for _, connect := range roles {
-			w, _ := connect(t, secure, Options{QueueBytes: 64 << 20, WriteTimeout: 50 * time.Millisecond})
+			w, _ := connect(t, secure, Options{QueueBytes: 16 << 20, WriteTimeout: 50 * time.Millisecond})
 			_ = fill(w)
 			<-w.Done()
 			if err := w.Send([]byte("x")); err == nil || errors.Is(err, ErrSlowPeer) {
