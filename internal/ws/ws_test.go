@@ -117,6 +117,9 @@ func TestGoodbyeCompletesWithoutAReader(t *testing.T) {
 	peer.send(frame{fin | 1, "b", false}, frame{fin | 9, "unanswered", false}, frame{fin | 8, closing(1000, ""), false})
 	<-w.Done()
 	peer.receiveEOF()
+	if _, err := w.Read(); CloseStatus(err) != StatusNormal {
+		t.Errorf("the answer was not read: %v", err)
+	}
 }
 
 // TestWhatWasReadStaysAcrossClose: the message in the reader's hands is its own until it reads again.
