@@ -185,5 +185,4 @@ func (r *Realtime) finish(err error) {
 		}
 		r.err = fmt.Errorf("model connection: %w", err)
 	}
-	r.conn.CloseNow()
 }

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley"
 	"parley/internal/call"
 	"parley/internal/twilio"
@@ -36,7 +34,7 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	conn, err := ws.Accept(w, r) // the token is the proof, not the Origin
 	if err != nil {
 		return // Accept has answered
 	}

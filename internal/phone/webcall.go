@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley"
 	"parley/internal/browser"
 	"parley/internal/call"
@@ -43,7 +41,7 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
+	conn, err := ws.Accept(w, r, browser.Subprotocol) // the token is bound to the Origin
 	if err != nil {
 		return // Accept has answered
 	}

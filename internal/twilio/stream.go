@@ -218,7 +218,6 @@ func (s *MediaStream) finish(err error) {
 	default:
 		s.err = fmt.Errorf("media stream: %w", err)
 	}
-	s.conn.CloseNow()
 }
 
 // decode reads one message; unknown events and undecodable messages say nothing (ok false): Twilio may add

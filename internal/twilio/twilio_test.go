@@ -106,7 +106,7 @@ func accept(t *testing.T, first ...string) (*MediaStream, *websocket.Conn, error
 	got := make(chan result, 1)
 	finish := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := ws.Accept(w, r, nil)
+		c, err := ws.Accept(w, r)
 		if err != nil {
 			t.Error(err)
 			return
