@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/coder/websocket"
@@ -35,21 +36,36 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.streams.leave()
 	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
 	if err != nil {
+		h.streams.leave()
 		return // Accept has answered
 	}
 	stream, err := twilio.AcceptStream(conn, startTimeout)
 	if err != nil {
+		h.streams.leave()
 		h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
 		return
 	}
+	go h.beside(c.ID, func() {
+		defer func() {
+			stream.Close()
+			stream.Wait()
+		}()
+		h.hold(token, stream)
+	})
+}
+
+// beside holds a stream that has entered the gate, on a goroutine of its own: the request's ends with the upgrade, and
+// what it has of stack, buffers and headers is not kept for the length of a call. A panic is kept from other calls.
+func (h *Handler) beside(callID string, hold func()) {
+	defer h.streams.leave()
 	defer func() {
-		stream.Close()
-		stream.Wait()
+		if p := recover(); p != nil {
+			h.opt.Logger.Error("stream panicked", slog.String("call_id", callID), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
 	}()
-	h.hold(token, stream)
+	hold()
 }
 
 // expected finds the call that a token belongs to; otherwise it has answered.
