@@ -66,15 +66,15 @@ func (s *Session) dial(now time.Time) {
 	o.tries++
 	o.dialAt, o.setupBy = time.Time{}, now.Add(attemptTimeout)
 	s.dialing = true
-	s.dialInto(s.dialed)
+	s.dialBeside(false)
 }
 
-func (s *Session) dialInto(result chan<- dialResult) {
+func (s *Session) dialBeside(swap bool) {
 	go func() {
 		ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
 		defer cancel()
 		m, err := s.cfg.Dial(ctx)
-		result <- dialResult{m, err}
+		s.news <- dialResult{m, err, swap} // capacity maxNews: never blocks
 	}()
 }
 

@@ -73,7 +73,7 @@ func (s *Session) tendSwap(now time.Time) {
 		}
 	case !w.dialing:
 		w.dialing = true
-		s.dialInto(s.swapDialed)
+		s.dialBeside(true)
 	}
 }
 
