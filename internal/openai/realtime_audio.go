@@ -70,20 +70,9 @@ func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
 
 var audioDelta = []byte(`"response.output_audio.delta"`)
 
-// slabBytes is 400 ms of audio: short deltas are cut from a slab, so that one costs a fraction of an allocation
-// and the receiver may keep it.
-const slabBytes = 3200
-
 func (r *Realtime) decodeAudio(b64 []byte) ([]byte, bool) {
 	need := base64.StdEncoding.DecodedLen(len(b64))
-	if cap(r.slab)-len(r.slab) < need {
-		r.slab = make([]byte, 0, max(slabBytes, need))
-	}
-	at := len(r.slab)
-	n, err := base64.StdEncoding.Decode(r.slab[at:at+need], b64)
-	if err != nil {
-		return nil, false
-	}
-	r.slab = r.slab[:at+n]
-	return r.slab[at : at+n : at+n], true
+	audio := r.buffers.Take(need)[:need]
+	n, err := base64.StdEncoding.Decode(audio, b64)
+	return audio[:n], err == nil
 }
