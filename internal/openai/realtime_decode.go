@@ -125,16 +125,16 @@ func decodeRealtime(raw []byte) (ev leg.ModelEvent, ok bool) {
 		}
 		return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_event", Message: err.Error()}}, true
 	}
-	return interpret(in)
+	return interpret(&in)
 }
 
 // known reports whether events of a type say anything to the session.
 func known(typ string) bool {
-	_, ok := interpret(serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}})
+	_, ok := interpret(&serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}})
 	return ok
 }
 
-func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
+func interpret(in *serverEvent) (ev leg.ModelEvent, ok bool) {
 	ev = leg.ModelEvent{ResponseID: in.ResponseID, ItemID: in.ItemID, ContentIndex: in.ContentIndex}
 	switch in.Type {
 	case "response.output_audio.delta":
@@ -175,7 +175,7 @@ func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
 }
 
 // decodeObject reads the events that carry a session, an item or a response.
-func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
+func decodeObject(in *serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
 	switch {
 	case in.Type == "session.created" && in.Session != nil:
 		ev.Kind, ev.ItemID = leg.ModelSessionCreated, in.Session.ID

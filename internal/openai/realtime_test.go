@@ -247,7 +247,7 @@ func BenchmarkDecodeAudioDelta(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			raw := []byte(`{"event_id":"event_1","type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"` +
 				base64.StdEncoding.EncodeToString(make([]byte, 8*ms)) + `"}`)
-			r := new(Realtime)
+			r := &Realtime{buffers: leg.NewBuffers(realtimeEvents)}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, ok := r.fastAudio(raw); !ok {

@@ -99,19 +99,26 @@ func (h *Handler) expected(w http.ResponseWriter, r *http.Request, token string)
 
 // hold runs the session of an accepted stream from the use of its token to the end of its books.
 func (h *Handler) hold(token string, stream *twilio.MediaStream) {
-	start := stream.Start
-	ctx, cancel := context.WithTimeout(h.ctx, commitTimeout)
 	var a *call.Attachment
-	var err error
-	voice.Aside(func() { a, err = h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID) })
-	cancel()
+	voice.Aside(func() { a = h.attach(token, stream.Start) })
 	stream.Listen() // also when refused: the reader completes the closing handshake
-	if err != nil {
-		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
+	if a == nil {
 		return
 	}
 	a.HadMedia = stream.HadMedia
 	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone && !a.HungUp() {
 		h.farewells.expect(a.Call.ID)
 	}
+}
+
+// attach uses up the token of a stream; nil when it is not good for it.
+func (h *Handler) attach(token string, start twilio.Start) *call.Attachment {
+	ctx, cancel := context.WithTimeout(h.ctx, commitTimeout)
+	defer cancel()
+	a, err := h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID)
+	if err != nil {
+		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
+		return nil
+	}
+	return a
 }
