@@ -162,11 +162,8 @@ func (r *Realtime) read() {
 //
 //go:noinline
 func (r *Realtime) deliver(raw []byte) bool {
-	ev, ok := r.fastAudio(raw)
-	if !ok {
-		ev, ok = decodeRealtime(raw)
-	}
-	if !ok {
+	var ev leg.ModelEvent
+	if !r.fastAudio(raw, &ev) && !decodeRealtime(raw, &ev) {
 		return true
 	}
 	select {

@@ -10,9 +10,9 @@ import (
 
 // fastAudio decodes an audio delta without reflection: it is the one frequent and large event. It takes the flat
 // shape that OpenAI sends, with each member once, and leaves everything else to decodeRealtime.
-func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
+func (r *Realtime) fastAudio(raw []byte, ev *leg.ModelEvent) bool {
 	if !bytes.Contains(raw[:min(len(raw), 100)], audioDelta) {
-		return ev, false
+		return false
 	}
 	m := fastjson.Reader{Raw: raw}
 	var typ, response, item, delta []byte
@@ -41,23 +41,23 @@ func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
 			}
 		default:
 			if bytes.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-				return ev, false // encoding/json does not mind the case
+				return false // encoding/json does not mind the case
 			}
 			valid = kind == fastjson.String || kind == fastjson.Literal || kind == fastjson.End
 		}
 		if !valid {
-			return ev, false
+			return false
 		}
 		if kind == fastjson.End {
 			break
 		}
 	}
 	if string(typ) != "response.output_audio.delta" {
-		return ev, false
+		return false
 	}
 	audio, ok := r.decodeAudio(delta)
 	if !ok {
-		return ev, false
+		return false
 	}
 	if r.responseID != string(response) {
 		r.responseID = string(response)
@@ -65,7 +65,8 @@ func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
 	if r.itemID != string(item) {
 		r.itemID = string(item)
 	}
-	return leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: r.responseID, ItemID: r.itemID, ContentIndex: index, Audio: audio}, true
+	*ev = leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: r.responseID, ItemID: r.itemID, ContentIndex: index, Audio: audio}
+	return true
 }
 
 var audioDelta = []byte(`"response.output_audio.delta"`)

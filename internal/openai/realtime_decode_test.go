@@ -34,7 +34,8 @@ func TestDecodeTakesWhatAServerMaySay(t *testing.T) {
 		`{"type":"response.output_audio.delta","delta":7}`:     leg.ModelError,
 		`{"type":"response.output_audio.delta","delta":"%%%"}`: leg.ModelError,
 	} {
-		ev, ok := decodeRealtime([]byte(raw))
+		var ev leg.ModelEvent
+		ok := decodeRealtime([]byte(raw), &ev)
 		if ok != (want != 0) || ok && ev.Kind != want {
 			t.Errorf("%s: kind %d, %v, want %d", raw, ev.Kind, ok, want)
 		}

@@ -94,7 +94,8 @@ func (s *Session) configure(m Model) (eventID string, err error) {
 	if v.NoiseReduction != "off" {
 		cfg.NoiseReduction = v.NoiseReduction
 	}
-	return m.Configure(cfg)
+	Aside(func() { eventID, err = m.Configure(cfg) }) // the tools' schemas need much stack to write
+	return eventID, err
 }
 
 // dialFailed tries again, unless the model refuses us.
