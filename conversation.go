@@ -41,6 +41,8 @@ type Conversation struct {
 	Simulated bool   // any leg was simulated
 	Test      bool   // begun by `parley call`, the dashboard's test or "test":true
 	Metadata  json.RawMessage
+	VisitorID string // whose it is, when a website's visitor began it; "" otherwise
+	Origin    string // of the site where it was begun, such as https://example.com; "" otherwise
 
 	// Epoch fences writers: only the process that holds the current epoch may append events.
 	Epoch int64

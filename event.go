@@ -281,8 +281,9 @@ type RecordingData struct {
 
 // RunData marks the beginning or end of a chat turn.
 type RunData struct {
-	RunID  string `json:"runId"`
-	Status string `json:"status,omitempty"` // completed, stopped, failed; "" at the start
+	RunID    string `json:"runId"`
+	Status   string `json:"status,omitempty"`   // completed, stopped, failed; "" at the start
+	Replaces string `json:"replaces,omitempty"` // at the start: the run whose answer is given again, and counts no more
 }
 
 // ErrorData is a failure on one of the legs, in words for the operator and without secrets.

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -22,8 +23,9 @@ type turn struct {
 	agent    parley.Agent
 	endpoint openai.Endpoint
 	conv     parley.Conversation
-	created  bool   // this turn began the conversation
-	message  string // the visitor's
+	created  bool      // this turn began the conversation
+	message  string    // the visitor's
+	replaces store.Run // the run whose answer this one replaces; zero for a new message
 	began    time.Time
 	accepted chan error // one value: nil once the message is on record
 
@@ -73,6 +75,9 @@ func (s *Service) begin(ctx context.Context, orgID string, req Request) (*turn, 
 	t.budget = historyBudget(t.agent.Model)
 
 	t.run = newRun(orgID, t.agent.ID, req.ConversationID)
+	if t.replaces = req.replaces; t.replaces.ID != "" {
+		t.run.UserMessageID = req.messageID
+	}
 	t.run.Simulated = t.endpoint.Simulated
 	if err := s.take(ctx, t, req); err != nil {
 		return nil, err
@@ -122,6 +127,14 @@ func (s *Service) take(ctx context.Context, t *turn, req Request) error {
 	defer cancel()
 	orgID := t.run.OrgID
 	return s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		if clientScope(req) != "" && req.ClientMessageID != "" {
+			same, err := tx.FindClientRun(ctx, orgID, clientScope(req), req.ClientMessageID)
+			if err == nil {
+				return &sameMessageError{same}
+			} else if !parley.IsNotFound(err) {
+				return err
+			}
+		}
 		if req.Claim != nil {
 			if err := req.Claim(ctx, tx, t.run.ID); err != nil {
 				return err
@@ -133,6 +146,7 @@ func (s *Service) take(ctx context.Context, t *turn, req Request) error {
 				ID: parley.NewID(), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
 				Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound",
 				StartedAt: t.began.UTC(), Simulated: t.endpoint.Simulated, Test: req.Test,
+				VisitorID: req.VisitorID, Origin: req.Origin,
 			}
 			err = tx.CreateConversation(ctx, orgID, t.conv)
 		} else {
@@ -142,14 +156,31 @@ func (s *Service) take(ctx context.Context, t *turn, req Request) error {
 			return err
 		}
 		t.run.ConversationID = t.conv.ID
-		err = tx.CreateRun(ctx, orgID, store.Run{
-			ID: t.run.ID, ConversationID: t.conv.ID, Owner: s.o.Owner, Status: store.RunRunning, LeaseUntil: time.Now().Add(s.o.Lease),
-		})
+		if t.replaces.ID != "" {
+			newest, err := tx.FindNewestRun(ctx, orgID, t.conv.ID)
+			if err != nil {
+				return err
+			}
+			if newest.ID != t.replaces.ID {
+				return parley.Errorf(parley.CodeConflict, "Only the newest answer can be given again")
+			}
+		}
+		t.conv.Epoch, t.conv.LastSeq, err = tx.RaiseEpoch(ctx, orgID, t.conv.ID)
 		if err != nil {
 			return err
 		}
-		t.conv.Epoch, t.conv.LastSeq, err = tx.RaiseEpoch(ctx, orgID, t.conv.ID)
-		return err
+		row := store.Run{
+			ID: t.run.ID, ConversationID: t.conv.ID, Owner: s.o.Owner, Status: store.RunRunning, LeaseUntil: time.Now().Add(s.o.Lease),
+			AfterSeq: t.conv.LastSeq, ClientScope: clientScope(req), ClientMessageID: req.ClientMessageID, Replaces: t.replaces.ID,
+		}
+		row.MessageSeq = row.AfterSeq + 2 // behind run.started
+		if t.created {
+			row.MessageSeq++
+		}
+		if t.replaces.ID != "" {
+			row.MessageSeq = t.replaces.MessageSeq
+		}
+		return tx.CreateRun(ctx, orgID, row)
 	})
 }
 
@@ -160,8 +191,16 @@ func findConversation(ctx context.Context, tx *store.Tx, orgID string, req Reque
 		return parley.Conversation{}, unknown
 	}
 	c, err := tx.FindConversation(ctx, orgID, req.ConversationID)
-	if err == nil && (c.AgentID != req.AgentID || c.Channel != parley.ChannelChat) {
+	if err == nil && (c.AgentID != req.AgentID || c.Channel != parley.ChannelChat || req.VisitorID != "" && c.VisitorID != req.VisitorID) {
 		return parley.Conversation{}, unknown
 	}
 	return c, err
 }
+
+// clientScope is where a client's message ids are unique.
+func clientScope(req Request) string { return cmp.Or(req.VisitorID, req.ConversationID) }
+
+// sameMessageError says that the message was accepted before.
+type sameMessageError struct{ run store.Run }
+
+func (*sameMessageError) Error() string { return "the message was accepted before" }

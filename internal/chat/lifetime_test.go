@@ -141,7 +141,7 @@ func TestLostLease(t *testing.T) {
 		<-started
 		// Another process takes over, as after an expired lease.
 		storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error {
-			if err := tx.FinishRun(ctx, b.agent.OrgID, run.ID, store.RunFailed, time.Now()); err != nil {
+			if err := tx.FinishRun(ctx, b.agent.OrgID, run.ID, store.RunFailed, time.Now(), store.RunEnd{}); err != nil {
 				return err
 			}
 			_, _, err := tx.RaiseEpoch(ctx, b.agent.OrgID, conv)

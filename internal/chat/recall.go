@@ -72,7 +72,7 @@ func recalled(conv parley.Conversation, row store.Run, events []parley.Event) *R
 			res.MessageID = d.ItemID
 		}
 	}
-	res.Text = strings.Join(texts, "\n\n") // as turn.text does
+	res.Text = strings.Join(texts, betweenRounds)
 	r.addText(res.Text)
 	var failure *parley.Error
 	switch row.Status {

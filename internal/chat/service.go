@@ -104,19 +104,33 @@ type Request struct {
 	ConversationID string // "" begins a conversation
 	Message        string
 	Test           bool // works whatever the agent's status, and marks a new conversation
+	// VisitorID is the website's visitor: a new conversation belongs to it, and another's does not exist for it. "" is
+	// the API, which may continue every conversation.
+	VisitorID string
+	// ClientMessageID is the visitor's own id of the message: sent again, it finds the run that it began. "" has none.
+	ClientMessageID string
+	Origin          string // of the site, kept with a new conversation
 	// Claim, if any, joins the transaction that begins the run; when it fails, nothing has begun and Start
 	// returns its error.
 	Claim func(ctx context.Context, tx *store.Tx, runID string) error
+
+	replaces  store.Run // Retry: whose answer is given again
+	messageID string    // Retry: the item id of its message
 }
 
 // Start accepts a message and begins its run; it returns once the message is on record. The run does not end
 // with ctx: a message that was accepted is answered, listened to or not.
 //
+// A message whose ClientMessageID is known starts nothing: the run that it began is returned.
+//
 // Errors: invalid_request (empty or too long message, voice agent), not_found (agent, conversation),
-// unavailable (the agent does not answer), conflict (the conversation is still answering), rate_limited (this
-// process is full).
+// unavailable (the agent does not answer), conflict (the conversation is still answering; the ClientMessageID was
+// used for another text), rate_limited (this process is full).
 func (s *Service) Start(ctx context.Context, orgID string, req Request) (*Run, error) {
 	t, err := s.begin(ctx, orgID, req)
+	if again, ok := errors.AsType[*sameMessageError](err); ok {
+		return s.again(ctx, again.run, req)
+	}
 	if err != nil {
 		return nil, err
 	}

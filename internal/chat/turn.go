@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 
 // simulatedNotice stands in the log of every conversation that the built-in model answered.
 const simulatedNotice = "Parley's built-in simulated model answered: no OpenAI key is configured. Its texts are examples, not the work of a language model."
+
+// betweenRounds stands between the texts of two requests to the model: one answer to the visitor.
+const betweenRounds = "\n\n"
 
 // errPanic is the failure of a turn that met a bug of ours.
 var errPanic = errors.New("the turn panicked")
@@ -58,7 +62,11 @@ func (t *turn) accept(ctx context.Context) error {
 			Model: t.agent.Model, Test: t.conv.Test,
 		})
 	}
-	t.fact(parley.EventRunStarted, parley.RunData{RunID: t.run.ID})
+	started := parley.RunData{RunID: t.run.ID, Replaces: t.replaces.ID}
+	if t.replaces.ID != "" {
+		return t.intent(ctx, parley.EventRunStarted, started) // its message is on record
+	}
+	t.fact(parley.EventRunStarted, started)
 	return t.intent(ctx, parley.EventMessageUser, parley.MessageUserData{ItemID: t.run.UserMessageID, Text: t.message})
 }
 
@@ -123,7 +131,12 @@ func (t *turn) prompt() []openai.ChatMessage {
 	if t.agent.Instructions != "" {
 		instructions = []openai.ChatMessage{{Role: "system", Text: t.agent.Instructions}}
 	}
-	return slices.Concat(instructions, historyMessages(t.tail.events, t.budget), t.messages)
+	before := t.tail.events
+	if t.replaces.ID != "" { // the message that is answered again is in t.messages
+		i, _ := slices.BinarySearchFunc(before, t.replaces.MessageSeq, func(e parley.Event, seq int64) int { return cmp.Compare(e.Seq, seq) })
+		before = before[:i]
+	}
+	return slices.Concat(instructions, historyMessages(before, t.budget), t.messages)
 }
 
 // text hands the model's words to the run's readers. Between the texts of two rounds stands an empty line.
@@ -135,7 +148,7 @@ func (t *turn) text() func(string) {
 			if t.firstText == 0 {
 				t.firstText = time.Since(t.began)
 			} else {
-				s = "\n\n" + s
+				s = betweenRounds + s
 			}
 		}
 		t.run.addText(s)

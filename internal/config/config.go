@@ -234,7 +234,8 @@ func split(list string) []string {
 // Origin returns the public origin without a final slash; listen is the address that was really taken.
 func (s Serve) Origin(listen net.Addr) string {
 	if s.PublicURL != "" {
-		return strings.TrimRight(s.PublicURL, "/")
+		scheme, host, _ := strings.Cut(strings.TrimRight(s.PublicURL, "/"), "://")
+		return strings.ToLower(scheme) + "://" + host
 	}
 	host, port, err := net.SplitHostPort(listen.String())
 	if ip, perr := netip.ParseAddr(host); err == nil && perr == nil && ip.IsUnspecified() {

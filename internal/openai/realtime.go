@@ -193,5 +193,4 @@ func (r *Realtime) finish(err error) {
 		}
 		r.err = fmt.Errorf("model connection: %w", err)
 	}
-	r.conn.CloseNow()
 }

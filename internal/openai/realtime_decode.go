@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"time"
@@ -82,6 +83,7 @@ type serverUsage struct {
 	Input        struct {
 		Text    int64 `json:"text_tokens"`
 		Audio   int64 `json:"audio_tokens"`
+		Cached  int64 `json:"cached_tokens"`
 		Details struct {
 			Text  int64 `json:"text_tokens"`
 			Audio int64 `json:"audio_tokens"`
@@ -97,12 +99,27 @@ func (u *serverUsage) response() *parley.Usage {
 	if u == nil {
 		return nil
 	}
-	return &parley.Usage{
-		InputTextTokens: u.Input.Text, InputAudioTokens: u.Input.Audio,
+	total := &parley.Usage{
 		CachedTextTokens: u.Input.Details.Text, CachedAudioTokens: u.Input.Details.Audio,
-		OutputTextTokens: u.Output.Text, OutputAudioTokens: u.Output.Audio,
 		InputTokens: u.InputTokens, OutputTokens: u.OutputTokens, TotalTokens: u.TotalTokens,
 	}
+	total.InputTextTokens, total.InputAudioTokens = kinds(u.InputTokens, u.Input.Text, u.Input.Audio)
+	total.OutputTextTokens, total.OutputAudioTokens = kinds(u.OutputTokens, u.Output.Text, u.Output.Audio)
+	if u.Input.Details.Text+u.Input.Details.Audio == 0 { // what of them was cached is not told: the cheaper kind first
+		total.CachedTextTokens = min(u.Input.Cached, total.InputTextTokens)
+		total.CachedAudioTokens = min(u.Input.Cached-total.CachedTextTokens, total.InputAudioTokens)
+	}
+	return total
+}
+
+// kinds completes what a server tells of the kinds of its tokens; all details are optional. The rest is reasoning, which
+// is billed as text. Where nothing is told all of it counts as sound, the dearer kind: a call's maxCost must hold.
+func kinds(total, text, audio int64) (int64, int64) {
+	rest := max(0, total-text-audio)
+	if text+audio == 0 {
+		return 0, rest
+	}
+	return text + rest, audio
 }
 
 func (u *serverUsage) transcription() *parley.Usage {
@@ -135,6 +152,8 @@ func undecodable(ev *leg.ModelEvent, code string, err error) {
 }
 
 // known reports whether events of a type say anything to the session.
+//
+//go:noinline
 func known(typ string) bool {
 	return interpret(&serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}}, new(leg.ModelEvent))
 }
@@ -195,10 +214,11 @@ func decodeObject(in *serverEvent, ev *leg.ModelEvent) bool {
 	case in.Type == "response.output_item.added" && in.Item != nil:
 		ev.Kind, ev.ItemID, ev.ItemType = leg.ModelItemAdded, in.Item.ID, in.Item.Type
 	case in.Type == "response.output_item.done" && in.Item != nil:
-		ev.Kind, ev.ItemID, ev.ItemType, ev.Status = leg.ModelItemDone, in.Item.ID, in.Item.Type, in.Item.Status
+		// status is optional in OpenAI's schema, and compatible servers leave it out: what is done is completed then.
+		ev.Kind, ev.ItemID, ev.ItemType, ev.Status = leg.ModelItemDone, in.Item.ID, in.Item.Type, cmp.Or(in.Item.Status, "completed")
 		ev.Text, ev.CallID, ev.Arguments = in.Item.Name, in.Item.CallID, in.Item.Arguments
 	case in.Type == "response.done" && in.Response != nil:
-		ev.Kind, ev.ResponseID, ev.Status = leg.ModelResponseDone, in.Response.ID, in.Response.Status
+		ev.Kind, ev.ResponseID, ev.Status = leg.ModelResponseDone, in.Response.ID, cmp.Or(in.Response.Status, "completed")
 		ev.Usage = in.Response.Usage.response()
 		if d := in.Response.StatusDetails; d != nil {
 			if d.Error != nil {

@@ -8,8 +8,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley"
 	"parley/internal/call"
 	"parley/internal/twilio"
@@ -36,17 +34,22 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	held := false
+	defer func() {
+		if !held {
+			h.streams.leave()
+		}
+	}()
+	conn, err := ws.Accept(w, r) // the token is the proof, not the Origin
 	if err != nil {
-		h.streams.leave()
 		return // Accept has answered
 	}
 	stream, err := twilio.AcceptStream(conn, startTimeout)
 	if err != nil {
-		h.streams.leave()
 		h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
 		return
 	}
+	held = true
 	go h.beside(c.ID, func() {
 		defer func() {
 			stream.Close()

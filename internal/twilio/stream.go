@@ -48,7 +48,7 @@ type MediaStream struct {
 	buffers            leg.Buffers // of the reader
 }
 
-// AcceptStream takes over an upgraded socket, reads Twilio's `connected` and `start` within the deadline and
+// AcceptStream takes over an upgraded socket, reads up to Twilio's `start` within the deadline and
 // starts delivering events. On error the socket is closed.
 func AcceptStream(c ws.Socket, deadline time.Duration) (*MediaStream, error) {
 	s := &MediaStream{
@@ -80,8 +80,11 @@ func (s *MediaStream) Listen() {
 	go s.read()
 }
 
+// maxPreamble bounds the messages before `start`.
+const maxPreamble = 20
+
 func (s *MediaStream) readStart() error {
-	for _, want := range []string{"connected", "start"} {
+	for range maxPreamble {
 		raw, err := s.conn.Read()
 		if err != nil {
 			return err
@@ -90,16 +93,23 @@ func (s *MediaStream) readStart() error {
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return fmt.Errorf("first messages: %w", err)
 		}
-		if m.Event != want {
-			return fmt.Errorf("got %q where %q was expected", m.Event, want)
+		switch m.Event {
+		case "start":
+			return s.begin(m.Start)
+		case "media", "mark", "dtmf", "stop":
+			return fmt.Errorf("got %q where \"start\" was expected", m.Event)
 		}
-		if want == "start" {
-			if m.Start == nil {
-				return errors.New("start message without start")
-			}
-			s.Start = *m.Start
-		}
+		// Twilio's `connected` says nothing that we need, and others may be added.
 	}
+	return errors.New("no start message among the first ones")
+}
+
+// begin checks what Twilio says about the stream.
+func (s *MediaStream) begin(start *Start) error {
+	if start == nil {
+		return errors.New("start message without start")
+	}
+	s.Start = *start
 	if f := s.Start.MediaFormat; f.Encoding != "audio/x-mulaw" || f.SampleRate != 8000 || f.Channels != 1 {
 		return fmt.Errorf("media format %s/%d/%d is not audio/x-mulaw/8000/1", f.Encoding, f.SampleRate, f.Channels)
 	}
@@ -219,7 +229,6 @@ func (s *MediaStream) finish(err error) {
 	default:
 		s.err = fmt.Errorf("media stream: %w", err)
 	}
-	s.conn.CloseNow()
 }
 
 // decode reads one message; unknown events and undecodable messages say nothing (ok false): Twilio may add
@@ -237,7 +246,7 @@ func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
 	}
 	switch m.Event {
 	case "media":
-		if m.Media.Track == "inbound" && len(m.Media.Payload) > 0 {
+		if m.Media.Track != "outbound" && len(m.Media.Payload) > 0 { // only the caller's track is asked for
 			s.heard.Store(true)
 			return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: m.Media.Payload}, true
 		}

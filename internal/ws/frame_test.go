@@ -7,8 +7,6 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // TestFramesOfEveryLength sends the lengths around each form of a frame's header, from both sides.
@@ -16,7 +14,7 @@ func TestFramesOfEveryLength(t *testing.T) {
 	lengths := []int{0, 1, 7, 8, 9, 125, 126, 127, 4095, 4096, 65535, 65536, 200_000}
 	accepted := make(chan *Conn, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := Accept(w, r, nil)
+		s, err := Accept(w, r)
 		if err != nil {
 			t.Error(err)
 			return
@@ -62,12 +60,12 @@ func TestMaskChanges(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 100 {
-		seen[string(appendFrame(nil, websocket.MessageText, true, []byte("hello")))] = true
+		seen[string(appendFrame(nil, opText, true, []byte("hello")))] = true
 	}
 	if len(seen) < 99 {
 		t.Errorf("%d different frames of 100", len(seen))
 	}
-	if f := appendFrame(nil, websocket.MessageText, false, []byte("hi")); string(f) != "\x81\x02hi" {
+	if f := appendFrame(nil, opText, false, []byte("hi")); string(f) != "\x81\x02hi" {
 		t.Errorf("a server's frame is %q", f)
 	}
 }

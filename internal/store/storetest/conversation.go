@@ -180,6 +180,7 @@ func runs(t *testing.T, st *store.Store) {
 	}
 	same(t, create(run), nil, nil)
 	got, err := st.FindRun(t.Context(), agent.OrgID, run.ID)
+	run.OrgID, run.Attempt = agent.OrgID, 1
 	same(t, err, got, run)
 	second := run
 	second.ID, second.StartedAt = parley.NewID(), at.Add(30*time.Second)
@@ -197,7 +198,7 @@ func runs(t *testing.T, st *store.Store) {
 
 	finish := func(id string) error {
 		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
-			return tx.FinishRun(ctx, agent.OrgID, id, store.RunCompleted, at)
+			return tx.FinishRun(ctx, agent.OrgID, id, store.RunCompleted, at, store.RunEnd{})
 		})
 	}
 	wantCode(t, "finishing a replaced run", finish(run.ID), parley.CodeNotFound)

@@ -18,7 +18,7 @@ func tenants(t *testing.T, st *store.Store) {
 	foreign := Agent(t, st, intruder.ID, parley.AgentVoice)
 	call := Call(t, st, agent)
 	key := parley.APIKey{ID: parley.NewID(), CreatedAt: Now()}
-	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Status: store.RunRunning, LeaseUntil: Now().Add(time.Hour)}
+	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Status: store.RunRunning, LeaseUntil: Now().Add(time.Hour), ClientScope: "visitor", ClientMessageID: "m"}
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
 		return errors.Join(
 			tx.CreateAPIKey(ctx, owner.ID, key, []byte("hash")),
@@ -265,8 +265,17 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		"RenewRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.RenewRun(ctx, orgID, run.ID, Now())
 		},
+		"FindClientRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindClientRun(ctx, orgID, run.ClientScope, run.ClientMessageID)
+			return err
+		},
+		"FindNewestRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindNewestRun(ctx, orgID, run.ConversationID)
+			return err
+		},
+		"StopRun": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.StopRun(ctx, orgID, run.ID) },
 		"FinishRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
-			return tx.FinishRun(ctx, orgID, run.ID, store.RunFailed, Now())
+			return tx.FinishRun(ctx, orgID, run.ID, store.RunFailed, Now(), store.RunEnd{})
 		},
 		"CreateTestCall": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
 		"UseTestCall": func(ctx context.Context, tx *store.Tx, orgID string) error {

@@ -1,0 +1,32 @@
+package chat
+
+import (
+	"context"
+
+	"parley/internal/store"
+)
+
+// Follow sends what happened in a run after the event `after` (0 = from the beginning) and goes on until run.completed,
+// then closes the channel. The run may be of this process, of another one, or over. The channel is closed early when
+// ctx ends; a reader that stops reading must cancel ctx.
+func (s *Service) Follow(ctx context.Context, orgID, runID string, after int64) (<-chan Event, error) {
+	r, err := s.Recall(ctx, orgID, runID)
+	if err != nil {
+		return nil, err
+	}
+	return r.Subscribe(ctx, after), nil
+}
+
+// Stop ends a run on the visitor's wish, whichever process holds it; what was written stays. It does not wait for the
+// end. A run that is over is no error.
+func (s *Service) Stop(ctx context.Context, orgID, runID string) error {
+	if r, ok := s.Find(orgID, runID); ok {
+		r.Stop()
+		return nil
+	}
+	row, err := s.o.Store.FindRun(ctx, orgID, runID)
+	if err != nil || row.Status != store.RunRunning {
+		return err
+	}
+	return s.o.Store.Write(ctx, func(tx *store.Tx) error { return tx.StopRun(ctx, orgID, runID) })
+}
