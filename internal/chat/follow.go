@@ -21,7 +21,7 @@ func (s *Service) Follow(ctx context.Context, orgID, runID string, after int64) 
 // end. A run that is over is no error.
 func (s *Service) Stop(ctx context.Context, orgID, runID string) error {
 	if r, ok := s.Find(orgID, runID); ok {
-		r.Stop()
+		r.cancel(errStopped)
 		return nil
 	}
 	row, err := s.o.Store.FindRun(ctx, orgID, runID)

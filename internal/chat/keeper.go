@@ -88,7 +88,9 @@ func (s *Service) forget(now time.Time) {
 	n := 0
 	for n < len(s.kept) && (s.bytes > keepBytes || now.Sub(s.kept[n].endedAt) > s.o.Keep) {
 		s.bytes -= s.kept[n].size()
-		delete(s.runs, s.kept[n].ID)
+		if s.runs[s.kept[n].ID] == s.kept[n] {
+			delete(s.runs, s.kept[n].ID)
+		}
 		s.kept[n] = nil
 		n++
 	}

@@ -134,15 +134,7 @@ func (s *Service) Start(ctx context.Context, orgID string, req Request) (*Run, e
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case err := <-t.accepted:
-		if err != nil {
-			return nil, err
-		}
-		return t.run, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return t.run, nil
 }
 
 // Find returns a run that is active or ended less than an hour ago in this process.
@@ -214,15 +206,29 @@ func (s *Service) publish(r *Run) {
 	s.mu.Unlock()
 }
 
+// unpublish takes back a run that did not begin.
+func (s *Service) unpublish(r *Run) {
+	s.mu.Lock()
+	delete(s.runs, r.ID)
+	s.mu.Unlock()
+}
+
 // release gives a turn's place back; a run that began stays readable.
 func (s *Service) release(t *turn) {
 	s.mu.Lock()
 	delete(s.active, t)
-	if t.run != nil && s.runs[t.run.ID] != nil {
-		s.kept = append(s.kept, t.run)
-		s.bytes += t.run.size()
-		s.forget(time.Now())
+	if t.run != nil {
+		s.keepRun(t.run)
 	}
 	s.mu.Unlock()
 	s.wg.Done()
+}
+
+// keepRun leaves an ended run readable for a while. s.mu is held.
+func (s *Service) keepRun(r *Run) {
+	if s.runs[r.ID] == r {
+		s.kept = append(s.kept, r)
+		s.bytes += r.size()
+		s.forget(time.Now())
+	}
 }

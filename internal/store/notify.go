@@ -15,16 +15,16 @@ func (tx *Tx) Notify(ctx context.Context, channel, text string) error {
 	if tx.q.dialect.name != postgresDialect.name {
 		return nil
 	}
-	if _, err := tx.q.exec(ctx, `SELECT pg_notify($1, $2)`, channel, text); err != nil {
+	if err := tx.q.later(ctx, `SELECT pg_notify($1, $2)`, channel, text); err != nil {
 		return fmt.Errorf("notifying: %w", err)
 	}
 	return nil
 }
 
-// Listen calls heard once when it is ready and then for each notification on a channel, until ctx ends or the
-// connection breaks: what was said in between is lost. heard must not block. On SQLite it waits for the end of ctx. It
+// Listen calls heard once with "" when it is ready and then with the text of each notification on a channel, until ctx
+// ends or the connection breaks: what was said in between is lost. heard must not block. On SQLite it waits for the end of ctx. It
 // holds one connection. Server-wide.
-func (s *Store) Listen(ctx context.Context, channel string, heard func()) error {
+func (s *Store) Listen(ctx context.Context, channel string, heard func(text string)) error {
 	if !s.Shared() {
 		<-ctx.Done()
 		return ctx.Err()
@@ -45,11 +45,13 @@ func (s *Store) Listen(ctx context.Context, channel string, heard func()) error 
 		if _, broken = conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); broken != nil {
 			return driver.ErrBadConn
 		}
+		heard("")
 		for {
-			heard()
-			if _, broken = conn.WaitForNotification(ctx); broken != nil {
+			said, err := conn.WaitForNotification(ctx)
+			if broken = err; err != nil {
 				return driver.ErrBadConn
 			}
+			heard(said.Payload)
 		}
 	})
 	if broken != nil {
