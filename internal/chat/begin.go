@@ -18,7 +18,7 @@ func (s *Service) begin(ctx context.Context, orgID string, req Request) (*turn, 
 	if err := checkMessage(req.Message); err != nil {
 		return nil, err
 	}
-	t := newTurn(s, req.Message)
+	t := newTurn(ctx, s, req.Message)
 	if err := s.enter(t); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,8 @@ func (s *Service) start(ctx context.Context, orgID string, req Request, t *turn)
 	if err := t.equip(ctx, agent); err != nil {
 		return err
 	}
-	t.live(ctx, newRun(orgID, agent.ID, req.ConversationID))
+	t.run = newRun(orgID, agent.ID, req.ConversationID)
+	t.run.cancel = t.cancel
 	t.run.Simulated = t.endpoint.Simulated
 	if req.replaces.ID != "" {
 		t.run.UserMessageID = req.messageID

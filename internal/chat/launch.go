@@ -25,8 +25,9 @@ type turn struct {
 	message  string // the visitor's
 	began    time.Time
 
-	life   context.Context //nolint:containedctx // of the run: Run.cancel ends it
-	work   *work           // nil until it is launched
+	life   context.Context //nolint:containedctx // of the run: it ends with cancel
+	cancel context.CancelCauseFunc
+	work   *work // nil until it is launched
 	writer atomic.Pointer[log.Writer]
 	leased atomic.Bool // the run's row is committed
 	saver  *saver
@@ -47,14 +48,11 @@ type turn struct {
 	result    Result
 }
 
-func newTurn(s *Service, message string) *turn {
-	return &turn{s: s, message: message, began: time.Now(), same: map[string]int{}}
-}
-
-// live makes the turn a run that can be canceled; it does not end with ctx.
-func (t *turn) live(ctx context.Context, run *Run) {
-	t.run = run
-	t.life, t.run.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+// newTurn makes a turn that does not end with ctx.
+func newTurn(ctx context.Context, s *Service, message string) *turn {
+	t := &turn{s: s, message: message, began: time.Now(), same: map[string]int{}}
+	t.life, t.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	return t
 }
 
 // work is the goroutine of a turn. It begins before the message is committed and shows nothing until then.
@@ -85,7 +83,7 @@ func (t *turn) launch() {
 		select {
 		case <-w.accepted:
 			t.finish(err)
-			t.run.cancel(nil)
+			t.cancel(nil)
 			t.s.release(t)
 		case <-w.retracted: // as if it had never been
 		}

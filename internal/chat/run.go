@@ -26,6 +26,7 @@ type Run struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed after run.completed
 	mirror bool          // another process is at work on it
+	loaded int64         // number of the newest chunk, of a run that is read from the store
 
 	mu      sync.Mutex
 	base    int64  // added to every id: an attempt's ids are above those of the one before
