@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"test calls", testCalls},
 		{"runs", runs},
 		{"one run of two wins", runRace},
+		{"lost runs", lostRuns},
+		{"chunks", chunks},
 		{"transactions", transactions},
 		{"no lost update", lostUpdate},
 		{"counters under load", countersUnderLoad},
