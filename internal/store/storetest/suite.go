@@ -47,6 +47,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"test calls", testCalls},
 		{"runs", runs},
 		{"one run of two wins", runRace},
+		{"lost runs", lostRuns},
+		{"chunks", chunks},
 		{"visitor sessions", visitorSessions},
 		{"visitors", visitors},
 		{"identity secrets", identitySecrets},

@@ -18,12 +18,13 @@ func tenants(t *testing.T, st *store.Store) {
 	foreign := Agent(t, st, intruder.ID, parley.AgentVoice)
 	call := Call(t, st, agent)
 	key := parley.APIKey{ID: parley.NewID(), CreatedAt: Now()}
-	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Status: store.RunRunning, LeaseUntil: Now().Add(time.Hour), ClientScope: "visitor", ClientMessageID: "m"}
+	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Attempt: 1, Status: store.RunRunning, LeaseUntil: Now().Add(time.Hour), ClientScope: "visitor", ClientMessageID: "m"}
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
 		return errors.Join(
 			tx.CreateAPIKey(ctx, owner.ID, key, []byte("hash")),
 			tx.CreateLogin(ctx, owner.ID, ownersLogin(key)),
 			tx.CreateRun(ctx, owner.ID, run),
+			tx.AppendChunks(ctx, owner.ID, run, []store.Chunk{{Seq: 1, Text: "mine"}}),
 			tx.CreateTestCall(ctx, owner.ID, call.ID, "CA", Now().Add(time.Hour)),
 			tx.AppendEvents(ctx, owner.ID, call.ID, 0, numbered(1, 3)),
 			tx.SetStreamToken(ctx, owner.ID, call.ID, []byte("token"), Now().Add(time.Hour)),
@@ -275,7 +276,17 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		},
 		"CreateRun": func(ctx context.Context, tx *store.Tx, orgID string) error { return tx.CreateRun(ctx, orgID, again) },
 		"RenewRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
-			return tx.RenewRun(ctx, orgID, run.ID, Now())
+			return tx.RenewRun(ctx, orgID, run, Now())
+		},
+		"AdoptRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.AdoptRun(ctx, orgID, run.ID, "thief", Now().Add(time.Hour))
+		},
+		"AppendChunks": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return errors.Join(errNothing, tx.AppendChunks(ctx, orgID, run, []store.Chunk{{Seq: 9, Text: "stolen"}})) // the snapshot tells
+		},
+		"ListChunks": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			all, err := tx.ListChunks(ctx, orgID, run.ID, 0, 0)
+			return nothing(len(all), err)
 		},
 		"FindClientRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			_, err := tx.FindClientRun(ctx, orgID, run.ClientScope, run.ClientMessageID)
