@@ -193,7 +193,7 @@ func (s *site) wait(expression string) {
 // until waits for something that the server sees.
 func (s *site) until(what string, is func() bool) {
 	s.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); {
+	for end := time.Now().Add(30 * time.Second); !is(); {
 		if time.Now().After(end) {
 			s.Fatalf("waited in vain until %s; requests: %v", what, s.fake.requests)
 		}
@@ -287,7 +287,7 @@ func (s *site) audit(state string) {
 		s.Log("axe is missing: no audit")
 		return
 	}
-	found := s.js("if (!window.axe) {" + source + "\n} const r = await axe.run({include: ['parley-chat']}, {resultTypes: ['violations']}); return r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join('; '))")
+	found := s.js("if (!window.axe) {" + source + "\n} const r = await axe.run({include: ['parley-chat']}, {resultTypes: ['violations'], preload: false}); return r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join('; '))")
 	if found != "[]" {
 		s.Errorf("axe, %s: %s", state, found)
 	}
