@@ -11,25 +11,40 @@ import (
 	"parley/internal/web/browsertest"
 )
 
-// TestWidget drives the widget in Chromium against a scripted server. One browser serves all; every part has a site,
-// and with it an origin and a storage, of its own.
-func TestWidget(t *testing.T) {
+type part struct {
+	name string
+	test func(*testing.T, context.Context)
+}
+
+// drive runs parts against scripted servers in one browser. Every part has a site, and with it an origin and a storage,
+// of its own.
+func drive(t *testing.T, parts ...part) {
+	t.Helper()
 	browser := browsertest.Start(t)
 	if err := chromedp.Do(browser); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []struct {
-		name string
-		test func(*testing.T, context.Context)
-	}{
-		{"Conversation", conversationPart}, {"Reload", reloadPart}, {"LostNetwork", lostNetworkPart}, {"LostPost", lostPostPart},
-		{"TwoTabs", twoTabsPart}, {"States", statesPart}, {"Controls", controlsPart}, {"Corners", cornersPart}, {"Phone", phonePart},
-		{"Keyboard", keyboardPart}, {"ScreenReader", screenReaderPart}, {"RightToLeft", rightToLeftPart},
-		{"HostilePage", hostilePagePart}, {"HostileAnswer", hostileAnswerPart}, {"Markdown", markdownPart},
-		{"API", apiPart}, {"Embed", embedPart}, {"BlockedStorage", blockedStoragePart},
-	} {
-		t.Run(part.name, func(t *testing.T) { part.test(t, browser) })
+	for _, p := range parts {
+		t.Run(p.name, func(t *testing.T) { p.test(t, browser) })
 	}
+}
+
+func TestConversation(t *testing.T) {
+	t.Parallel()
+	drive(t, part{"Answer", conversationPart}, part{"Reload", reloadPart}, part{"LostNetwork", lostNetworkPart}, part{"LostPost", lostPostPart},
+		part{"TwoTabs", twoTabsPart}, part{"States", statesPart}, part{"Controls", controlsPart})
+}
+
+func TestLook(t *testing.T) {
+	t.Parallel()
+	drive(t, part{"Corners", cornersPart}, part{"Phone", phonePart}, part{"Keyboard", keyboardPart}, part{"ScreenReader", screenReaderPart},
+		part{"RightToLeft", rightToLeftPart}, part{"Markdown", markdownPart})
+}
+
+func TestHost(t *testing.T) {
+	t.Parallel()
+	drive(t, part{"HostilePage", hostilePagePart}, part{"HostileAnswer", hostileAnswerPart}, part{"API", apiPart}, part{"Embed", embedPart},
+		part{"BlockedStorage", blockedStoragePart})
 }
 
 func conversationPart(t *testing.T, browser context.Context) {

@@ -1,7 +1,11 @@
 package widget_test
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -81,6 +85,21 @@ Parley('setTheme', 'dark');`})
 	s.is("document.querySelectorAll('parley-chat').length", "1")
 	s.js("const body = document.createElement('body'); body.append('Another page'); document.body.replaceWith(body); history.pushState({}, '', '/other')")
 	s.wait("document.querySelectorAll('parley-chat').length === 1 && $open() && $t('.text').includes('From the page')")
+	// A proof that is not accepted is told to the page; the chat works without it.
+	s.fake.with(func() {
+		s.fake.refuse = func(r *http.Request) *refusal {
+			if body, _ := io.ReadAll(r.Body); strings.Contains(string(body), "bad.jwt") {
+				return &refusal{status: 400, kind: "invalid_request", text: "visitor.jwt has expired."}
+			} else {
+				r.Body = io.NopCloser(bytes.NewReader(body))
+			}
+			return nil
+		}
+	})
+	s.js("Parley('on', 'error', (e) => heard.push('error ' + e.message)); Parley('identify', {jwt: 'bad.jwt'})")
+	s.wait("heard.at(-1) === 'error visitor.jwt has expired.'")
+	s.js("Parley('send', 'Still me')")
+	s.wait("$t('.assistant').includes('You said: Still me') && $b('Good answer')")
 	s.js("Parley('newConversation')")
 	s.wait("$t('.text') === 'Hello. What can I do for you?'")
 	s.until("the conversation was deleted", func() bool { return s.fake.count("DELETE") == 1 })

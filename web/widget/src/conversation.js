@@ -18,8 +18,8 @@ export class Conversation {
   run = null; // {id, text, tools, lost, problem, stopping}
   sending = false;
 
-  constructor({ agent, base, ticket, changed, heard }) {
-    Object.assign(this, { agent, changed, heard, ticket });
+  constructor({ agent, base, ticket, changed, heard, failed }) {
+    Object.assign(this, { agent, changed, failed, heard, ticket });
     this._api = base + 'widget/v1/';
     this._token = tokenOf(agent);
     this._pending = pendingOf(agent);
@@ -46,8 +46,20 @@ export class Conversation {
     if (this.phase === 'connecting') return;
     if (!this.ready) this._set({ phase: 'connecting', problem: null });
     try {
-      this._apply(await this._session());
+      let visitor, session;
+      do {
+        visitor = this._visitor; // identify may come meanwhile
+        session = await this._session();
+      } while (visitor !== this._visitor);
+      this._apply(session);
     } catch (e) {
+      this.failed(e);
+      if (this.dead) return;
+      if (e.status === 400 && this._visitor) { // the page's proof of who this is: the chat works without
+        this._visitor = null;
+        if (!this.ready) this.phase = 'idle';
+        return this.connect();
+      }
       if (!this.ready) this._set({ phase: 'lost', problem: e });
       return;
     }

@@ -1,5 +1,5 @@
 // What the panel shows of a conversation.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Button, Copy, html } from './html.js';
 import { Growing } from './markdown.js';
 
@@ -12,7 +12,7 @@ const clock = (at, lang) => {
 // reason puts a problem into words: the server's where they are meant for visitors, ours elsewhere.
 const reason = (p, t) => (p.type === 'waiting' ? t.waiting : p.type === 'network' || p.status >= 500 ? t.lost : p.message || t.failed);
 
-const absent = (p, t) => (p.status === 403 ? t.site : p.status === 404 || p.status === 409 ? t.away : reason(p, t));
+const absent = (p, t, own) => (p.status === 403 ? own && p.message || t.site : p.status === 404 || p.status === 409 ? t.away : reason(p, t));
 
 const Markdown = ({ text, live, t }) => {
   const growing = useRef();
@@ -112,7 +112,7 @@ const Menu = ({ c, t, ask, save }) => {
     set(false);
     box.current.querySelector('button').focus();
   };
-  const choose = (what) => () => { set(false); what(); };
+  const choose = (what) => () => { box.current.querySelector('button').focus(); set(false); what(); };
   return html`<div class="menu" ref=${box} onFocusOut=${leave} onKeyDown=${key}>
     <${Button} icon="menu" label=${t.menu} aria-expanded=${String(open)} onClick=${() => set(!open)} />
     ${open && html`<div class="choices">
@@ -123,7 +123,7 @@ const Menu = ({ c, t, ask, save }) => {
 const Ask = ({ c, t, done }) => {
   const box = useRef();
   const [wrong, set] = useState('');
-  useEffect(() => { box.current.querySelector('button').focus(); }, []);
+  useLayoutEffect(() => { box.current.querySelector('button').focus(); }, []);
   const key = (e) => { if (e.key === 'Escape') { e.stopPropagation(); done(); } };
   const yes = async () => {
     const p = await c.restart();
@@ -150,11 +150,11 @@ export const View = ({ c, t, title, close, focus }) => {
   const offline = c.config.online === false || (c.phase === 'lost' && [404, 409].includes(c.problem.status));
   const who = c.visitor?.verified && c.visitor.name;
   const state = c.run?.lost ? t.reconnecting : c.ready ? (offline ? t.offline : who ? t.verified(who) : t.online) : c.phase === 'lost' ? t.offline : t.connecting;
-  return html`<header><div><h2 dir="auto">${title}</h2><p class=${c.ready && !offline && !c.run?.lost ? 'state live' : 'state'}>${state}</p></div>
+  return html`<header><div><h2>${title}</h2><p class=${c.ready && !offline && !c.run?.lost ? 'state live' : 'state'}>${state}</p></div>
     <${Menu} c=${c} t=${t} ask=${() => ask(true)} save=${() => download(c, t)} />
     ${close && html`<${Button} icon="close" label=${t.close} onClick=${close} />`}</header>
   <${Log} c=${c} t=${t} />
-  ${c.phase === 'lost' && html`<p class="notice">${absent(c.problem, t)} ${c.problem.status !== 403 && html`<button type="button" class="link" onClick=${() => c.connect()}>${t.again}</button>`}</p>`}
+  ${c.phase === 'lost' && html`<p class="notice">${absent(c.problem, t, c.ticket)} ${c.problem.status !== 403 && html`<button type="button" class="link" onClick=${() => c.connect()}>${t.again}</button>`}</p>`}
   ${c.ready && offline && html`<p class="notice">${t.away}</p>`}
   ${c.run?.lost && html`<p class="notice">${t.reconnecting}</p>`}
   ${asking ? html`<${Ask} c=${c} t=${t} done=${() => { ask(false); setTimeout(focus); }} />` : html`<${Composer} c=${c} t=${t} />`}`;
