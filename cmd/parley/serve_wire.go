@@ -26,6 +26,7 @@ import (
 	"parley/internal/tool"
 	"parley/internal/voice"
 	"parley/internal/web"
+	"parley/internal/widget"
 )
 
 // wire makes every part and connects it with the parts below it.
@@ -94,6 +95,16 @@ func (a *app) wireChat(tools *tool.Runner) {
 	a.onClose("chat", a.chat.Close)
 }
 
+// wireWidget makes the chat of websites.
+func (a *app) wireWidget() *http.ServeMux {
+	a.visits = widget.NewCounts()
+	mux := http.NewServeMux()
+	widget.New(widget.Options{
+		Store: a.store, Chat: a.chat, Ring: a.ring, PublicURL: a.origin, Budgets: widget.Budgets(a.cfg.Widget), Counts: a.visits, Logger: a.logger,
+	}).Register(mux)
+	return mux
+}
+
 func (a *app) wireServer() {
 	phones := http.NewServeMux()
 	a.phone.Register(phones)
@@ -104,7 +115,7 @@ func (a *app) wireServer() {
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{
-		API: rest.Mux(), Phone: phones, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
+		API: rest.Mux(), Phone: phones, Widget: a.wireWidget(), Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
 		Page:  web.New(web.State{Origin: a.origin, Simulated: a.model != nil, VoiceAgentID: a.setup.voiceAgentID, ChatAgentID: a.setup.chatAgentID}),
 		Ready: []server.Check{{Name: "database", Run: a.store.Ping}, {Name: "log", Run: a.checkLog}, {Name: "capacity", Run: a.checkCapacity}},
 	})

@@ -26,6 +26,11 @@ func (s *Server) routes() *http.ServeMux {
 		mux.Handle("/twilio/", phone)
 		mux.Handle("/web-call/", phone)
 	}
+	if s.opt.Widget != nil {
+		site := unrouted(s.opt.Widget, s.opt.Logger)
+		mux.Handle("/widget.js", site)
+		mux.Handle("/widget/", site)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metrics)

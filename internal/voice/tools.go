@@ -13,7 +13,6 @@ import (
 
 // toolbox runs a session's tool calls beside it: audio and interruption go on meanwhile.
 type toolbox struct {
-	results  chan toolResult
 	pending  map[string]bool // call ids that run
 	seen     map[string]bool // call ids that ran or run: none runs twice
 	response string          // the newest response that called one
@@ -34,8 +33,7 @@ const maxTools = 16
 func newToolbox() toolbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	return toolbox{
-		results: make(chan toolResult, maxTools), pending: map[string]bool{}, seen: map[string]bool{},
-		wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
+		pending: map[string]bool{}, seen: map[string]bool{}, wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
 	}
 }
 
@@ -74,7 +72,7 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 		} else {
 			res = s.runTool(ctx, call)
 		}
-		s.tools.results <- toolResult{ev, res} // capacity maxTools: never blocks
+		s.news <- &toolResult{ev, res} // capacity maxNews: never blocks
 	})
 }
 
