@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"parley"
@@ -33,21 +34,37 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.streams.leave()
 	conn, err := ws.Accept(w, r) // the token is the proof, not the Origin
 	if err != nil {
+		h.streams.leave()
 		return // Accept has answered
 	}
-	stream, err := twilio.AcceptStream(conn, startTimeout)
-	if err != nil {
-		h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
-		return
-	}
-	defer func() {
-		stream.Close()
-		stream.Wait()
+	h.stay(func() {
+		stream, err := twilio.AcceptStream(conn, startTimeout)
+		if err != nil {
+			h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
+			return
+		}
+		defer func() {
+			stream.Close()
+			stream.Wait()
+		}()
+		h.hold(token, stream)
+	})
+}
+
+// stay holds a stream that has entered. It does not do that on its request's goroutine, which keeps the request and
+// buffers of 8 KiB.
+func (h *Handler) stay(hold func()) {
+	go func() {
+		defer h.streams.leave()
+		defer func() {
+			if p := recover(); p != nil {
+				h.opt.Logger.Error("stream panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			}
+		}()
+		hold()
 	}()
-	h.hold(token, stream)
 }
 
 // expected finds the call that a token belongs to; otherwise it has answered.

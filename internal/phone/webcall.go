@@ -40,14 +40,16 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.streams.leave()
 	conn, err := ws.Accept(w, r, browser.Subprotocol) // the token is bound to the Origin
 	if err != nil {
+		h.streams.leave()
 		return // Accept has answered
 	}
-	stream := browser.Accept(conn)
-	defer stream.Wait()
-	h.holdBrowser(c, proof, origin, stream)
+	h.stay(func() {
+		stream := browser.Accept(conn)
+		defer stream.Wait()
+		h.holdBrowser(c, proof, origin, stream)
+	})
 }
 
 // speaks reports whether a client takes the subprotocol: it names it, or none at all.
