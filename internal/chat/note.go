@@ -21,7 +21,7 @@ func (s *Service) Note(ctx context.Context, orgID, conversationID, typ string, d
 			return err
 		}
 	}
-	w, err := s.takeOver(ctx, orgID, conversationID)
+	w, err := s.openIdle(ctx, orgID, conversationID)
 	if err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func (s *Service) writerOf(orgID, conversationID string) *log.Writer {
 	return nil
 }
 
-// takeOver opens the log of a conversation in which no turn is at work.
-func (s *Service) takeOver(ctx context.Context, orgID, conversationID string) (w *log.Writer, err error) {
+// openIdle opens the log of a conversation in which no turn is at work.
+func (s *Service) openIdle(ctx context.Context, orgID, conversationID string) (w *log.Writer, err error) {
 	err = s.o.Store.Write(ctx, func(tx *store.Tx) error {
 		conv, err := tx.FindConversation(ctx, orgID, conversationID)
 		if err != nil {

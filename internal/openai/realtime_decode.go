@@ -132,32 +132,40 @@ func (u *serverUsage) transcription() *parley.Usage {
 	}
 }
 
-// decodeRealtime reads one server event. ok is false for events that say nothing to the session. Input that
-// is not JSON or carries undecodable audio becomes a ModelError: one bad message must not end a call.
-func decodeRealtime(raw []byte) (ev leg.ModelEvent, ok bool) {
+// decodeRealtime reads one server event. It is false for events that say nothing to the session. Input that is not JSON
+// or carries undecodable audio becomes a ModelError: one bad message must not end a call. The event is not returned by
+// value: encoding/json needs the stack that its copies would take.
+func decodeRealtime(raw []byte, ev *leg.ModelEvent) bool {
 	var in serverEvent
 	if err := json.Unmarshal(raw, &in); err != nil {
 		if in.Type != "" && !known(in.Type) {
-			return leg.ModelEvent{}, false // a new event may use our members' names in another shape
+			return false // a new event may use our members' names in another shape
 		}
-		return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_event", Message: err.Error()}}, true
+		undecodable(ev, "undecodable_event", err)
+		return true
 	}
-	return interpret(in)
+	return interpret(&in, ev)
+}
+
+func undecodable(ev *leg.ModelEvent, code string, err error) {
+	*ev = leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: code, Message: err.Error()}}
 }
 
 // known reports whether events of a type say anything to the session.
+//
+//go:noinline
 func known(typ string) bool {
-	_, ok := interpret(serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}})
-	return ok
+	return interpret(&serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}}, new(leg.ModelEvent))
 }
 
-func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
-	ev = leg.ModelEvent{ResponseID: in.ResponseID, ItemID: in.ItemID, ContentIndex: in.ContentIndex}
+func interpret(in *serverEvent, ev *leg.ModelEvent) bool {
+	ev.ResponseID, ev.ItemID, ev.ContentIndex = in.ResponseID, in.ItemID, in.ContentIndex
 	switch in.Type {
 	case "response.output_audio.delta":
 		audio, err := base64.StdEncoding.DecodeString(in.Delta)
 		if err != nil {
-			return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_audio", Message: err.Error()}}, true
+			undecodable(ev, "undecodable_audio", err)
+			return true
 		}
 		ev.Kind, ev.Audio = leg.ModelAudio, audio
 	case "response.output_audio_transcript.delta":
@@ -188,11 +196,11 @@ func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
 	default:
 		return decodeObject(in, ev)
 	}
-	return ev, true
+	return true
 }
 
 // decodeObject reads the events that carry a session, an item or a response.
-func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
+func decodeObject(in *serverEvent, ev *leg.ModelEvent) bool {
 	switch {
 	case in.Type == "session.created" && in.Session != nil:
 		ev.Kind, ev.ItemID = leg.ModelSessionCreated, in.Session.ID
@@ -220,7 +228,7 @@ func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
 			}
 		}
 	default:
-		return ev, false
+		return false
 	}
-	return ev, true
+	return true
 }

@@ -35,7 +35,8 @@ func TestDecodeTakesWhatAServerMaySay(t *testing.T) {
 		`{"type":"response.output_audio.delta","delta":7}`:     leg.ModelError,
 		`{"type":"response.output_audio.delta","delta":"%%%"}`: leg.ModelError,
 	} {
-		ev, ok := decodeRealtime([]byte(raw))
+		var ev leg.ModelEvent
+		ok := decodeRealtime([]byte(raw), &ev)
 		if ok != (want != 0) || ok && ev.Kind != want {
 			t.Errorf("%s: kind %d, %v, want %d", raw, ev.Kind, ok, want)
 		}
@@ -55,7 +56,8 @@ func TestDecodeDoneWithoutStatus(t *testing.T) {
 		`{"type":"response.done","response":{"id":"r","status":null}}`:                                                            "completed",
 		`{"type":"response.done","response":{"id":"r","status":"cancelled"}}`:                                                     "cancelled",
 	} {
-		if ev, ok := decodeRealtime([]byte(raw)); !ok || ev.Status != want {
+		var ev leg.ModelEvent
+		if ok := decodeRealtime([]byte(raw), &ev); !ok || ev.Status != want {
 			t.Errorf("%s: status %q, want %q", raw, ev.Status, want)
 		}
 	}
@@ -73,7 +75,8 @@ func TestDecodeUsage(t *testing.T) {
 		`"output_tokens":30,"output_token_details":{"text_tokens":4,"audio_tokens":10}`: { // 16 of reasoning
 			OutputTextTokens: 20, OutputAudioTokens: 10, OutputTokens: 30},
 	} {
-		ev, ok := decodeRealtime([]byte(`{"type":"response.done","response":{"id":"r","usage":{` + usage + `}}}`))
+		var ev leg.ModelEvent
+		ok := decodeRealtime([]byte(`{"type":"response.done","response":{"id":"r","usage":{`+usage+`}}}`), &ev)
 		if !ok || ev.Usage == nil || *ev.Usage != want {
 			t.Errorf("%s: %+v, want %+v", usage, ev.Usage, want)
 		}

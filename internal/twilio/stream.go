@@ -26,9 +26,9 @@ type Start struct {
 	} `json:"mediaFormat"`
 }
 
-// carrierEvents is how many decoded events may wait for the session: 640 ms of audio. The session never waits
+// carrierEvents is how many decoded events may wait for the session: 320 ms of audio. The session never waits
 // for anything slower than memory; a full channel makes the reader wait.
-const carrierEvents = 32
+const carrierEvents = 16
 
 // MediaStream is the caller's leg: one Media Streams WebSocket with µ-law audio in both directions. Methods
 // that send belong to one goroutine and never block; Close may be called by any.
@@ -45,7 +45,7 @@ type MediaStream struct {
 
 	media, mark, clear []byte // message prefixes with the stream's SID
 	scratch            []byte
-	slab               []byte
+	buffers            leg.Buffers // of the reader
 }
 
 // AcceptStream takes over an upgraded socket, reads up to Twilio's `start` within the deadline and
@@ -54,7 +54,7 @@ func AcceptStream(c ws.Socket, deadline time.Duration) (*MediaStream, error) {
 	s := &MediaStream{
 		conn:   ws.New(c, ws.Options{ReadLimit: 256 << 10, QueueBytes: 1 << 20, WriteTimeout: 5 * time.Second}),
 		events: make(chan leg.CarrierEvent, carrierEvents),
-		done:   make(chan struct{}),
+		done:   make(chan struct{}), buffers: leg.NewBuffers(carrierEvents),
 	}
 	timer := time.AfterFunc(deadline, s.conn.CloseNow)
 	err := s.readStart()
@@ -189,16 +189,27 @@ func (s *MediaStream) read() {
 			s.finish(err)
 			return
 		}
-		ev, ok := s.decode(raw)
-		if !ok {
-			continue
-		}
-		select {
-		case s.events <- ev:
-		case <-s.done:
+		if !s.deliver(raw) {
 			s.drain()
 			return
 		}
+	}
+}
+
+// deliver passes a message on; false when nobody listens any more. What it needs of stack is not kept while the reader
+// waits.
+//
+//go:noinline
+func (s *MediaStream) deliver(raw []byte) bool {
+	ev, ok := s.decode(raw)
+	if !ok {
+		return true
+	}
+	select {
+	case s.events <- ev:
+		return true
+	case <-s.done:
+		return false
 	}
 }
 
@@ -223,11 +234,11 @@ func (s *MediaStream) finish(err error) {
 // decode reads one message; unknown events and undecodable messages say nothing (ok false): Twilio may add
 // events, and one bad frame must not end a call.
 func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
-	if payload, ok := s.fastMedia(raw); ok {
-		if !s.heard.Load() {
+	if ev, ok := s.fast(raw); ok {
+		if ev.Kind == leg.CarrierMedia && !s.heard.Load() {
 			s.heard.Store(true)
 		}
-		return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: payload}, true
+		return ev, true
 	}
 	var m streamMessage
 	if err := json.Unmarshal(raw, &m); err != nil {
