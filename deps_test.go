@@ -11,7 +11,7 @@ import (
 var rows = [][]string{
 	{"cmd/...", "scripts/..."},
 	{"internal/server", "internal/rehearsal"},
-	{"internal/api", "internal/phone", "internal/widget"},
+	{"internal/api", "internal/phone", "internal/widget", "internal/dashboard"},
 	{"internal/voice", "internal/chat", "internal/number"},
 	{"internal/call", "internal/tool"},
 	{"internal/log"},

@@ -89,8 +89,8 @@ type Serve struct {
 	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" help:"Twilio REST origin (tests, regions)."`
 
 	Prices         `embed:""`
-	MaxCalls       int           `name:"max-calls" env:"PARLEY_MAX_CALLS" default:"0" help:"Calls that this process takes at once; more hear a notice or reach the agent's fallback number. 0: as many as go well, by the process's own lateness."`
-	MaxCallsPerOrg int           `name:"max-calls-per-organization" env:"PARLEY_MAX_CALLS_PER_ORGANIZATION" default:"0" help:"Calls of one organization that this process takes at once. 0: no limit of its own."`
+	MaxCalls       int `name:"max-calls" env:"PARLEY_MAX_CALLS" default:"0" help:"Calls that this process takes at once; more hear a notice or reach the agent's fallback number. 0: as many as go well, by the process's own lateness."`
+	MaxCallsPerOrg int `name:"max-calls-per-organization" env:"PARLEY_MAX_CALLS_PER_ORGANIZATION" default:"0" help:"Calls of one organization that this process takes at once. 0: no limit of its own."`
 	Widget         `embed:"" prefix:"widget-"`
 	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Requests per minute of organizations to which nothing else is granted; as many may come at once."`
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`

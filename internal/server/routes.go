@@ -31,6 +31,14 @@ func (s *Server) routes() *http.ServeMux {
 		mux.Handle("/widget.js", site)
 		mux.Handle("/widget/", site)
 	}
+	if s.opt.Pages != nil {
+		pages := unrouted(s.opt.Pages, s.opt.Logger)
+		mux.Handle("/login", pages)
+		mux.Handle("/logout", pages)
+		mux.Handle("/try", pages)
+		mux.Handle("/try/", pages)
+		mux.Handle("/embed/", pages)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metrics)

@@ -20,6 +20,7 @@ var withoutOrganization = map[string]string{
 	"CreateOrganization":    "makes the organization",
 	"FindAPIKeyByHash":      "finds the organization",
 	"FindKeyHolder":         "finds the organization",
+	"FindLoginHolder":       "finds the organization",
 	"SweepIdempotency":      "server-wide: expired keys",
 	"CountAPIKeys":          "server-wide: first start",
 	"HasSealed":             "server-wide: start without a key ring",

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"credentials", credentials},
 		{"settings", settings},
 		{"API keys", apiKeys},
+		{"logins", logins},
 		{"agents", agents},
 		{"agent lists", agentLists},
 		{"undone agents", undoneAgents},

@@ -22,6 +22,7 @@ func tenants(t *testing.T, st *store.Store) {
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
 		return errors.Join(
 			tx.CreateAPIKey(ctx, owner.ID, key, []byte("hash")),
+			tx.CreateLogin(ctx, owner.ID, ownersLogin(key)),
 			tx.CreateRun(ctx, owner.ID, run),
 			tx.AppendChunks(ctx, owner.ID, run, []store.Chunk{{Seq: 1, Text: "mine"}}),
 			tx.CreateTestCall(ctx, owner.ID, call.ID, "CA", Now().Add(time.Hour)),
@@ -117,6 +118,14 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		},
 		"RevokeAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.RevokeAPIKey(ctx, orgID, key.ID, Now())
+		},
+		"CreateLogin": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			l := ownersLogin(key)
+			l.Hash = []byte("another cookie")
+			return tx.CreateLogin(ctx, orgID, l)
+		},
+		"DeleteLogin": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.DeleteLogin(ctx, orgID, ownersLogin(key).Hash))
 		},
 		"TouchAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return nothing(0, tx.TouchAPIKey(ctx, orgID, key.ID, Now()))
@@ -365,6 +374,10 @@ func claimed(ctx context.Context, tx *store.Tx, orgID string) error {
 	return errors.Join(err, tx.AnswerIdempotency(ctx, orgID, UsedKey, []byte("answer")))
 }
 
+func ownersLogin(k parley.APIKey) store.Login {
+	return store.Login{Hash: []byte("cookie"), KeyID: k.ID, CreatedAt: Now(), ExpiresAt: Now().Add(time.Hour)}
+}
+
 // snapshot reads everything that the intruder tried to change.
 func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, call parley.Call, run store.Run) []any {
 	t.Helper()
@@ -380,11 +393,12 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	org, err9 := st.FindOrganization(ctx, orgID)
 	tool, err10 := st.FindTool(ctx, orgID, ownersTool("").ID)
 	number, err11 := st.FindNumber(ctx, orgID, ownersNumber().ID)
+	login, _, err15 := st.FindLoginHolder(ctx, []byte("cookie"), Now())
 	visitor, err12 := st.FindVisitor(ctx, orgID, ownersVisitor(agent).ID)
 	session, err13 := st.FindVisitorSession(ctx, []byte("visitor"))
 	feedback, err14 := st.ListFeedback(ctx, orgID, call.ID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login}
 }
