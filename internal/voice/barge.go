@@ -91,6 +91,7 @@ func (s *Session) agentHeard(now time.Time) bool {
 func (s *Session) hearCaller(ulaw []byte, now time.Time) {
 	s.barge.gate.hear(ulaw, now, s.ledger.rtt, s.callerSpeaking && s.barge.current == nil)
 	s.listen(now)
+	s.listenForModel(now)
 }
 
 // hearAgent lets the gate know a frame that will be heard when the ones before it have been.

@@ -26,6 +26,7 @@ func (s *Session) onReady(now time.Time) {
 		return
 	}
 	s.ready = true
+	s.pulse.renew(now)
 	if s.connects++; s.connects > 1 {
 		s.redialed(now)
 		return
@@ -60,6 +61,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 		s.modelLost("disconnected", reason)
 		return
 	}
+	s.pulse.beat(now)
 	switch ev.Kind {
 	case leg.ModelSessionCreated:
 		s.onSessionCreated(ev, now)
@@ -91,6 +93,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.signOfLife(now)
 	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
+	s.noticed()
 	s.tail.started(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	if s.deaf() {
@@ -114,8 +117,9 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
 func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
-	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
+	s.callerSpeaking, s.cutOff, s.unanswered, s.commitBy = false, false, false, time.Time{}
 	s.memory.turn(ev.ItemID, ev.After, s.tail.committed())
+	s.pulse.unnoticed = time.Time{}
 	s.swap.turnAt = time.Now()
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
 	if !s.deaf() {

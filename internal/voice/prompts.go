@@ -194,6 +194,7 @@ func (s *Session) tend(now time.Time) {
 	if s.outcome != nil {
 		return
 	}
+	s.tendPulse(now)
 	s.tendModel(now)
 	s.tendSwap(now)
 	s.tendDuration(now)
@@ -209,6 +210,7 @@ func (s *Session) tendAt(now time.Time, sooner func(time.Time)) {
 			sooner(t)
 		}
 	}
+	s.tendPulseAt(sooner)
 	s.tendModelAt(sooner)
 	s.tendSwapAt(now, sooner)
 	if warn, end, limited := s.wrapUpAt(); limited && !s.prompts.final {

@@ -25,6 +25,7 @@ func (s *Session) goOn() {
 	s.outcome, s.carrierGone = nil, false
 	s.lastMedia, s.lastActivity = now, now
 	s.outage.rejoin(now)
+	s.pulse.renew(now)
 	s.back = true
 	for _, p := range s.ledger.items {
 		delete(s.said, p.recordID()) // its words were put on record as cut off: they are told again in the end

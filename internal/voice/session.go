@@ -41,6 +41,7 @@ type Model interface {
 	Truncate(itemID string, contentIndex int, audioEndMs int64) (eventID string, err error)
 	DeleteItem(itemID string) (eventID string, err error)
 	SendToolResult(callID, output string) error
+	Probe() error // asks for any event, as a sign of life; it changes nothing
 	Close()
 	Wait()
 }
@@ -143,6 +144,7 @@ type Session struct {
 	tail    tail
 	outage  outage
 	swap    swap
+	pulse   pulse
 	prompts prompts
 	filler  filler
 
@@ -150,6 +152,7 @@ type Session struct {
 	retired    sync.WaitGroup // closings of model sessions that were replaced
 	connects   int            // sessions of the model that were ready
 	midTurn    bool           // the caller was speaking when the model was lost
+	unanswered bool           // … and has to be answered, even if the next session finds no speech in it
 
 	handing     bool      // the call goes to another process at the end of a turn
 	leaveReason string    // "" = the agent has hung up
@@ -361,7 +364,7 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
 	}
-	if !s.commitBy.IsZero() {
+	if !s.commitBy.IsZero() && !s.pulse.probing() {
 		sooner(s.commitBy)
 	}
 	if t, ok := s.silenceEnds(); ok {
@@ -389,7 +392,7 @@ func (s *Session) onTime(now time.Time) {
 		s.retryAt = time.Time{}
 		s.seq.again()
 	}
-	if !s.commitBy.IsZero() && due(s.commitBy) {
+	if !s.commitBy.IsZero() && due(s.commitBy) && !s.pulse.probing() {
 		s.noTurn()
 	}
 	s.listen(now)
@@ -406,8 +409,12 @@ func (s *Session) onTime(now time.Time) {
 func (s *Session) noTurn() {
 	s.commitBy = time.Time{}
 	s.tail.drop()
-	if s.cutOff {
+	switch {
+	case s.cutOff:
 		s.cutOff = false
 		s.seq.want(leg.Ask{})
+	case s.unanswered:
+		s.say(s.instruct(askRepeat))
 	}
+	s.unanswered = false
 }
