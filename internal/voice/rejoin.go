@@ -33,6 +33,7 @@ func (s *Session) goOn() {
 	s.catchUp(now.Sub(s.leftAt))
 	s.ledger.newRoad()
 	s.sendMark(now)
+	s.unpark()
 	// A browser's page comes back at once and by itself: its caller has noticed nothing.
 	if c := s.cfg.Call; c.Errand == (parley.Errand{}) && !c.FromBrowser() && s.idle() && s.tools.running() == 0 {
 		s.say(s.instruct(askTakeUp))

@@ -177,6 +177,7 @@ type Session struct {
 	lastActivity time.Time // of either party, for the silence timeout
 	lastPosition time.Time
 	leftAt       time.Time // when the run before this one ended
+	lot          *lot      // between two runs; nil while one runs
 
 	outcome *Outcome
 }
@@ -276,6 +277,8 @@ func (s *Session) Run(ctx context.Context) Outcome {
 // Release ends everything that belongs to the session but the carrier's leg; it does not wait for a socket.
 func (s *Session) Release() {
 	s.cancel()
+	s.lot.leave()
+	s.lot = nil
 	s.tools.wait()
 	s.model.Close()
 	s.swap.drop(s)
