@@ -93,8 +93,7 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.signOfLife(now)
 	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
-	s.noticed()
-	s.tail.started(ev.AudioMs)
+	s.notices(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	if s.deaf() {
 		s.callerSpeaking = false

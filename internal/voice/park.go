@@ -1,6 +1,10 @@
 package voice
 
-import "parley/internal/leg"
+import (
+	"bytes"
+
+	"parley/internal/leg"
+)
 
 // What a session that waits for another stream of its call keeps of its model's events: more than the longest answer.
 const (
@@ -36,6 +40,7 @@ func (l *lot) read(events <-chan leg.ModelEvent) {
 				l.closed = true
 				return
 			}
+			ev.Audio = bytes.Clone(ev.Audio)
 			l.events = append(l.events, ev)
 			size += len(ev.Audio)
 		case <-l.quit:

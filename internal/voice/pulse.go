@@ -53,6 +53,16 @@ func (s *Session) listenForModel(now time.Time) {
 	}
 }
 
+// notices takes the model's word for where the caller's speech began.
+func (s *Session) notices(ms int64) {
+	if p := &s.pulse; !p.unnoticed.IsZero() {
+		p.unnoticed = time.Time{}
+		s.tail.begins(ms)
+		return
+	}
+	s.tail.started(ms)
+}
+
 // noticed ends the doubt whether the model hears what the caller says.
 func (s *Session) noticed() {
 	if p := &s.pulse; !p.unnoticed.IsZero() {
