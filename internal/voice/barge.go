@@ -114,8 +114,8 @@ func (s *Session) speechBegins(itemID string, now time.Time) {
 	}
 	g := &b.gate
 	b.current = &utterance{itemID: itemID, from: heardFrames{g.loud - g.sound.loud, g.voiced - g.sound.voiced}}
-	if b.open = append(b.open, b.current); len(b.open) > maxOpen {
-		b.open = b.open[1:]
+	if b.open = append(b.open, b.current); len(b.open) > maxOpen { // all but the new one are items of the model's
+		s.answerLate(b.open[0], "", now)
 	}
 	s.listen(now)
 }

@@ -158,9 +158,9 @@ func (s *Session) onResponse(ev leg.ModelEvent, now time.Time) {
 	case leg.ModelAudio:
 		s.onAudio(ev, now)
 	case leg.ModelText:
-		s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex).addText(ev.Text)
+		s.part(ev).addText(ev.Text)
 	case leg.ModelAudioDone:
-		s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex).audioDone = true
+		s.part(ev).audioDone = true
 	}
 }
 
@@ -178,6 +178,19 @@ func (s *Session) onItemAdded(ev leg.ModelEvent, dead bool) {
 	s.memory.speech(ev.ItemID)
 }
 
+// part is the content part that an event is about. A further part of an item has a place of its own in the memory.
+func (s *Session) part(ev leg.ModelEvent) *playItem {
+	if p := s.ledger.find(ev.ItemID, ev.ContentIndex); p != nil {
+		return p
+	}
+	p := s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex)
+	if id := p.recordID(); ev.ContentIndex > 0 && s.memory.find(id) == nil {
+		before := playItem{itemID: ev.ItemID, contentIndex: ev.ContentIndex - 1}
+		s.memory.add(id, before.recordID(), leg.HistoryItem{Role: "assistant"})
+	}
+	return p
+}
+
 func (s *Session) onResponseCreated(ev leg.ModelEvent, now time.Time) {
 	s.seq.created(ev.ResponseID, now)
 	s.onCreated(ev.ResponseID)
@@ -190,7 +203,7 @@ func (s *Session) onResponseCreated(ev leg.ModelEvent, now time.Time) {
 }
 
 func (s *Session) onAudio(ev leg.ModelEvent, now time.Time) {
-	p := s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex)
+	p := s.part(ev)
 	if !p.receive(ev.Audio) {
 		s.modelLost("overflow", "the model sent more audio than a call can hold")
 		return
