@@ -41,6 +41,8 @@ type Conversation struct {
 	Simulated bool   // any leg was simulated
 	Test      bool   // begun by `parley call`, the dashboard's test or "test":true
 	Metadata  json.RawMessage
+	VisitorID string // whose it is, when a website's visitor began it; "" otherwise
+	Origin    string // of the site where it was begun, such as https://example.com; "" otherwise
 
 	// Epoch fences writers: only the process that holds the current epoch may append events.
 	Epoch int64
@@ -65,6 +67,7 @@ const (
 	EndServerStopped    = "server_stopped"    // drain ran out
 	EndInternalError    = "internal_error"
 	EndOverload         = "overload"
+	EndVisitor          = "visitor_ended" // the visitor of a chat began a new one, or wished it to end
 )
 
 // EndFailed reports whether an end reason makes the conversation failed instead of completed.

@@ -34,6 +34,7 @@ func (t *turn) finish(failure error) {
 		status = StatusFailed
 		toVisitor = t.explain(failure)
 	}
+	t.saver.save()
 	text := t.run.answer()
 	if status == StatusCompleted {
 		t.run.add(EventMessageCompleted, MessageData{MessageID: t.answerID, Text: text})
@@ -43,7 +44,11 @@ func (t *turn) finish(failure error) {
 			ItemID: t.run.UserMessageID, FirstByteMs: ms(t.firstByte), ResponseMs: ms(t.firstText),
 		})
 	}
-	if err := t.settle(status); err != nil {
+	end := store.RunEnd{MessageID: t.answerID}
+	if toVisitor != nil {
+		end.ErrorType, end.ErrorText = string(toVisitor.Code), toVisitor.Message
+	}
+	if err := t.settle(status, end); err != nil {
 		t.logger().Error("the end of a chat turn could not be recorded", slog.Any("error", err))
 		if status != StatusFailed {
 			status, toVisitor = StatusFailed, &parley.Error{Code: parley.CodeInternal, Message: sayInternal, Cause: err}
@@ -54,7 +59,7 @@ func (t *turn) finish(failure error) {
 
 // settle commits the end: the last event, the conversation's summary and the release of the run, together. A
 // visitor who has seen run.completed can send the next message at once.
-func (t *turn) settle(status string) error {
+func (t *turn) settle(status string, end store.RunEnd) error {
 	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
 	summary := summarize(t.conv.Summary, t.tail, t.events)
@@ -67,7 +72,7 @@ func (t *turn) settle(status string) error {
 			if err != nil {
 				return err
 			}
-			if err := tx.FinishRun(ctx, t.run.OrgID, t.run.ID, store.RunStatus(status), time.Now()); err != nil {
+			if err := tx.FinishRun(ctx, t.run.OrgID, t.run.ID, store.RunStatus(status), time.Now(), end); err != nil {
 				return fmt.Errorf("ending the run: %w", err)
 			}
 			conv.Summary, conv.Simulated = summary, conv.Simulated || t.endpoint.Simulated
@@ -85,20 +90,6 @@ func (t *turn) conclude(status, text string, failure *parley.Error) {
 	}
 	t.run.add(EventError, ErrorData{Type: string(failure.Code), Message: failure.Message})
 	t.run.end(time.Now(), t.result, failure)
-}
-
-// abandon ends a turn whose message could not be put on record: nothing of it may stay, but for the
-// conversation itself, which shows that somebody came.
-func (t *turn) abandon(err error) {
-	t.logger().Error("a chat message could not be recorded", slog.Any("error", err))
-	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
-	defer cancel()
-	t.writer.Load().Close()
-	// Should this fail as well, the lease ends the run.
-	_ = t.s.o.Store.Write(ctx, func(tx *store.Tx) error {
-		return tx.FinishRun(ctx, t.run.OrgID, t.run.ID, store.RunFailed, time.Now())
-	})
-	t.conclude(StatusFailed, "", &parley.Error{Code: parley.CodeInternal, Message: sayInternal, Cause: err})
 }
 
 // explain records why a turn failed, for the operator, and returns what the visitor may know.

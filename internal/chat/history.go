@@ -135,6 +135,12 @@ func (x *exchange) apply(e parley.Event) {
 		}
 		x.flush()
 		x.messages = append(x.messages, openai.ChatMessage{Role: "assistant", Text: text})
+	case parley.EventRunStarted:
+		if decode[parley.RunData](e).Replaces != "" { // the message is answered again
+			x.calls = nil
+			clear(x.results)
+			x.messages = x.messages[:1]
+		}
 	case parley.EventToolStarted:
 		if len(x.results) > 0 { // all calls of one message start before any of them ends
 			x.flush()

@@ -20,6 +20,7 @@ type work struct {
 	// results of the last attempt
 	lastSeq int64
 	last    parley.Event     // the newest event appended, Seq 0 when none was
+	changed bool             // something was written
 	refused map[*entry]error // intents whose own functions failed
 	err     error            // the writer as a whole: fenced, or a permanent error of the database
 	known   bool             // that it is fenced was reported before
@@ -82,6 +83,7 @@ func (l *Log) take() (batch []*work) {
 	room := commitRows
 	for len(l.dirty) > 0 && room > 0 && len(batch) < commitConversations {
 		w := l.dirty[0]
+		l.dirty[0] = nil // the array behind lives on: it must not keep what belonged to an ended conversation
 		l.dirty = l.dirty[1:]
 		n := min(room, len(w.pending))
 		batch = append(batch, &work{w: w, entries: w.pending[:n:n]})
@@ -89,6 +91,8 @@ func (l *Log) take() (batch []*work) {
 		room -= n
 		if len(w.pending) > 0 { // the transaction is full
 			l.dirty = append(l.dirty, w)
+		} else {
+			w.pending = nil
 		}
 	}
 	for _, k := range batch {
@@ -212,7 +216,7 @@ func (l *Log) finish(batch []*work) {
 		case k.err != nil:
 			l.logger.Error("events lost", slog.Any("error", k.err), slog.Int("events", len(k.entries)),
 				slog.String("org_id", k.w.orgID), slog.String("conversation_id", k.w.id))
-		case k.last.Seq > 0:
+		case k.changed:
 			l.bus.Publish(k.w.id, k.lastSeq)
 		}
 	}

@@ -9,14 +9,14 @@ import (
 )
 
 const conversationColumns = `id, org_id, agent_id, agent_name, channel, status, direction, from_address, to_address,
-	started_at, ended_at, end_reason, simulated, test, metadata, summary, epoch, last_seq`
+	started_at, ended_at, end_reason, simulated, test, metadata, summary, epoch, last_seq, visitor_id, origin`
 
 func scanConversation(s scanner) (c parley.Conversation, err error) {
 	var started int64
 	var ended *int64
 	var metadata, summary *string
 	err = s.Scan(&c.ID, &c.OrgID, &c.AgentID, &c.AgentName, &c.Channel, &c.Status, &c.Direction, &c.From, &c.To,
-		&started, &ended, &c.EndReason, &c.Simulated, &c.Test, &metadata, &summary, &c.Epoch, &c.LastSeq)
+		&started, &ended, &c.EndReason, &c.Simulated, &c.Test, &metadata, &summary, &c.Epoch, &c.LastSeq, &c.VisitorID, &c.Origin)
 	if err != nil {
 		return c, err
 	}
@@ -85,11 +85,11 @@ func (tx *Tx) CreateConversation(ctx context.Context, orgID string, c parley.Con
 		return err
 	}
 	const q = `INSERT INTO conversation (id, org_id, agent_id, agent_name, channel, status, direction, from_address, to_address,
-		search_folded, started_at, ended_at, end_reason, simulated, test, metadata, summary, epoch, last_seq)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, 0) ON CONFLICT DO NOTHING`
+		search_folded, started_at, ended_at, end_reason, simulated, test, metadata, summary, epoch, last_seq, visitor_id, origin)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, 0, $18, $19) ON CONFLICT DO NOTHING`
 	n, err := tx.q.exec(ctx, q, c.ID, orgID, c.AgentID, c.AgentName, string(c.Channel), string(c.Status), c.Direction, c.From, c.To,
 		fold(c.AgentName+"\n"+c.From+"\n"+c.To), micros(c.StartedAt), microsOrNull(c.EndedAt), c.EndReason,
-		c.Simulated, c.Test, metadata, summary)
+		c.Simulated, c.Test, metadata, summary, c.VisitorID, c.Origin)
 	if err != nil {
 		return fmt.Errorf("creating conversation: %w", err)
 	}

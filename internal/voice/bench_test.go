@@ -51,7 +51,7 @@ func BenchmarkCallerFrame(b *testing.B) {
 
 // BenchmarkTailOfALongTurn is one frame of a turn that has lasted longer than is kept of it.
 func BenchmarkTailOfALongTurn(b *testing.B) {
-	var e tail
+	e := newTail(0)
 	frame := make([]byte, frameBytes)
 	e.started(0)
 	for range maxTurnAudio / frameBytes {

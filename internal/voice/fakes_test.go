@@ -575,6 +575,8 @@ func (r *rig) run() {
 		close(ran)
 		if out.Keep == 0 {
 			r.session.Wait()
+		} else {
+			r.t.Cleanup(r.session.Release)
 		}
 		r.out <- out
 	}()

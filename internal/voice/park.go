@@ -65,12 +65,12 @@ func (s *Session) unpark() {
 	}
 	s.lot = nil
 	l.leave()
-	for _, ev := range l.events {
-		if s.onModel(ev, true); s.model != model || s.outcome != nil {
+	for i := range l.events {
+		if s.onModel(&l.events[i], true); s.model != model || s.outcome != nil {
 			return // the rest is of a session that is gone
 		}
 	}
 	if l.closed {
-		s.onModel(leg.ModelEvent{}, false)
+		s.onModel(&leg.ModelEvent{}, false)
 	}
 }

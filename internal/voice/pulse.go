@@ -11,7 +11,7 @@ const (
 	speechLimit  = 6 * time.Second         // of one that listens to a caller who speaks on
 	probeTimeout = 3 * time.Second
 	lateAlarm    = time.Second      // an alarm that comes so late says that this process stood still, not the model
-	stuckTimeout = 10 * time.Second // of silence on the line while the model hears speech
+	stuckTimeout = 12 * time.Second // of silence on the line while the model hears speech
 	onsetPad     = 300              // ms of audio before a sound that the gate takes for a voice
 )
 
