@@ -11,11 +11,6 @@ import (
 	"parley/internal/twilio"
 )
 
-const (
-	transferRing = 20 // seconds that a target's phone rings; the caller hears it ring
-	screenWait   = 8  // seconds for a target to press the key, twice
-)
-
 // transfer dials a target. What follows is asked at /twilio/dialed.
 func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next) {
 	e := next.Errand
@@ -29,7 +24,7 @@ func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next
 		number.URL = h.legURL("whisper", c, next.WhisperToken)
 	}
 	h.twiml(w, twilio.Dial{
-		Action: h.opt.PublicURL + "/twilio/dialed" + call.Retries, Timeout: transferRing, CallerID: callerID(c.From, c.To),
+		Action: h.opt.PublicURL + "/twilio/dialed" + call.Retries, Timeout: int(parley.TransferRing.Seconds()), CallerID: callerID(c.From, c.To),
 		AnswerOnBridge: true, Number: number,
 	})
 }
@@ -121,7 +116,7 @@ func (h *Handler) whisper(w http.ResponseWriter, r *http.Request) {
 	case e.Mode == parley.TransferScreened:
 		key := func(summary string) twilio.Gather {
 			return twilio.Gather{
-				Input: "dtmf", NumDigits: 1, Timeout: screenWait, Action: h.opt.PublicURL + r.URL.RequestURI(),
+				Input: "dtmf", NumDigits: 1, Timeout: int(parley.ScreenWait.Seconds()), Action: h.opt.PublicURL + r.URL.RequestURI(),
 				Say: sayAfter(summary, textAccept, language),
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"parley"
@@ -194,7 +195,7 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 		h.elsewhere(w, hops)
 		return
 	}
-	next, err := h.opt.Calls.Resume(r.Context(), c)
+	next, err := h.next(r, c)
 	switch {
 	case err != nil:
 		h.opt.Logger.Error("call not resumed", slog.String("call_id", c.ID), slog.Any("error", err))
@@ -207,6 +208,14 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 		}
 	}
 	h.farewells.said(c.ID)
+}
+
+// next decides about it. The address that we send a call to says so.
+func (h *Handler) next(r *http.Request, c parley.Call) (call.Next, error) {
+	if epoch, err := strconv.ParseInt(r.URL.Query().Get(call.EpochParameter), 10, 64); err == nil {
+		return h.opt.Calls.Recalled(r.Context(), c, epoch)
+	}
+	return h.opt.Calls.Resume(r.Context(), c)
 }
 
 // follow tells the carrier what is next.

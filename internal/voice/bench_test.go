@@ -39,13 +39,27 @@ func benchSession() (*Session, *muteCarrier, *muteModel) {
 // BenchmarkCallerFrame is one 20 ms frame of the caller on its way to the model.
 func BenchmarkCallerFrame(b *testing.B) {
 	s, _, m := benchSession()
-	ev := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)}
+	ev := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: quiet}
 	b.ReportAllocs()
 	for b.Loop() {
 		s.onCarrier(ev, true)
 	}
 	if m.audio != b.N*frameBytes {
 		b.Fatalf("%d bytes of %d frames", m.audio, b.N)
+	}
+}
+
+// BenchmarkTailOfALongTurn is one frame of a turn that has lasted longer than is kept of it.
+func BenchmarkTailOfALongTurn(b *testing.B) {
+	e := newTail(0)
+	frame := make([]byte, frameBytes)
+	e.started(0)
+	for range maxTurnAudio / frameBytes {
+		e.hear(frame)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.hear(frame)
 	}
 }
 

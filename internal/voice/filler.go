@@ -47,7 +47,7 @@ func (s *Session) fillerAt(now time.Time) time.Time {
 		quiet = latest(quiet, o.began, s.filler.loud)
 	case s.failed > 0 && (!s.retryAt.IsZero() || s.seq.busy()):
 		quiet = latest(quiet, o.failing)
-	case s.seq.busy() && !optional(s.seq.asked.Purpose):
+	case s.seq.busy() && (!optional(s.seq.asked.Purpose) || s.seq.asked.Purpose == purposeLooking):
 		after = slowAfter
 		quiet = latest(quiet, s.seq.creatingAt)
 	default:
