@@ -564,7 +564,7 @@ func (r *rig) run() {
 		if out.Keep == 0 {
 			r.session.Wait()
 		}
-		r.out <- out
+		r.out <- *out
 	}()
 	carrier := r.carrier
 	quit := carrier.quit
