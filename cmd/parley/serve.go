@@ -28,6 +28,7 @@ import (
 	"parley/internal/store"
 	"parley/internal/trace"
 	"parley/internal/voice"
+	"parley/internal/widget"
 )
 
 type serveCmd struct {
@@ -67,6 +68,7 @@ type app struct {
 	recordings *record.Folder
 	phone      *phone.Handler
 	chat       *chat.Service
+	visits     *widget.Counts
 	server     *server.Server
 
 	closers []closer // ended in reverse order
@@ -197,7 +199,7 @@ func (a *app) startModel(context.Context) error {
 // server on its own SQLite file may do so at once; on PostgreSQL the processes look after each other's calls.
 func (a *app) recover(ctx context.Context) error {
 	a.onClose("calls", a.calls.Leave)
-	return errors.Join(a.calls.Join(ctx), a.calls.Recover(ctx))
+	return errors.Join(a.calls.Join(ctx), a.calls.Recover(ctx), a.chat.Recover(ctx))
 }
 
 // run answers until ctx ends, then lets live calls finish.

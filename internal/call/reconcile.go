@@ -52,7 +52,7 @@ func (s *Service) Run(ctx context.Context) {
 // listen rouses the keeper when another process leaves word about a call. What it misses is found at the next beat.
 func (s *Service) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := s.st.Listen(ctx, channelOver, s.rouse)
+		err := s.st.Listen(ctx, channelOver, func(string) { s.rouse() })
 		if ctx.Err() != nil {
 			return
 		}

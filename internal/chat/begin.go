@@ -6,90 +6,56 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"parley"
-	"parley/internal/log"
-	"parley/internal/openai"
 	"parley/internal/store"
 )
 
-// turn is a run at work. Its fields belong to its goroutine, except those that the keeper reads.
-type turn struct {
-	s        *Service
-	run      *Run
-	agent    parley.Agent
-	endpoint openai.Endpoint
-	conv     parley.Conversation
-	created  bool      // this turn began the conversation
-	message  string    // the visitor's
-	replaces store.Run // the run whose answer this one replaces; zero for a new message
-	began    time.Time
-	accepted chan error // one value: nil once the message is on record
-
-	writer atomic.Pointer[log.Writer]
-	leased atomic.Bool // the run's row exists
-
-	tail     tail
-	budget   int // bytes of history
-	tools    []parley.Tool
-	messages []openai.ChatMessage // of this turn, after the history
-
-	events    []parley.Event // of this turn, for the summary
-	firstText time.Duration  // from the beginning to the first text out
-	firstByte time.Duration  // from the model's first request to its first sign
-	rounds    int
-	calls     int
-	same      map[string]int // identical calls
-	toolBytes int
-	answerID  string // item id of the last assistant message
-	result    Result
-}
-
-// begin checks a request, makes or finds the conversation, takes its lease, and starts the turn.
+// begin checks a request, puts its message on record together with the run, and starts the turn. The model is asked
+// while the database commits.
 func (s *Service) begin(ctx context.Context, orgID string, req Request) (*turn, error) {
 	if err := checkMessage(req.Message); err != nil {
 		return nil, err
 	}
-	t := &turn{s: s, message: req.Message, began: time.Now(), accepted: make(chan error, 1), same: map[string]int{}}
+	t := newTurn(ctx, s, req.Message)
 	if err := s.enter(t); err != nil {
 		return nil, err
 	}
-	started := false
-	defer func() {
-		if !started {
-			s.release(t)
-		}
-	}()
-
-	var err error
-	if t.agent, err = s.findAgent(ctx, orgID, req); err != nil {
+	if err := s.start(ctx, orgID, req, t); err != nil {
+		s.release(t)
 		return nil, err
 	}
-	if t.endpoint, err = s.o.Endpoint(ctx, orgID); err != nil {
-		return nil, fmt.Errorf("finding the model provider: %w", err)
-	}
-	t.tools = slices.DeleteFunc(s.o.Tools.Tools(ctx, orgID, t.agent.ToolIDs), func(t parley.Tool) bool { return t.Control })
-	t.budget = historyBudget(t.agent.Model)
+	return t, nil
+}
 
-	t.run = newRun(orgID, t.agent.ID, req.ConversationID)
-	if t.replaces = req.replaces; t.replaces.ID != "" {
+func (s *Service) start(ctx context.Context, orgID string, req Request, t *turn) error {
+	agent, err := s.findAgent(ctx, orgID, req)
+	if err != nil {
+		return err
+	}
+	if err := t.equip(ctx, agent); err != nil {
+		return err
+	}
+	t.run = newRun(orgID, agent.ID, req.ConversationID)
+	t.run.cancel = t.cancel
+	t.run.Simulated = t.endpoint.Simulated
+	if req.replaces.ID != "" {
 		t.run.UserMessageID = req.messageID
 	}
-	t.run.Simulated = t.endpoint.Simulated
-	if err := s.take(ctx, t, req); err != nil {
-		return nil, err
+	return s.accept(ctx, t, req)
+}
+
+// equip gives a turn what it asks the model with.
+func (t *turn) equip(ctx context.Context, agent parley.Agent) (err error) {
+	t.agent = agent
+	if t.endpoint, err = t.s.o.Endpoint(ctx, agent.OrgID); err != nil {
+		return fmt.Errorf("finding the model provider: %w", err)
 	}
-	t.leased.Store(true)
-	t.writer.Store(s.o.Log.Open(orgID, t.conv.ID, t.conv.Epoch, t.conv.LastSeq))
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	t.run.cancel = cancel
-	s.publish(t.run)
-	started = true
-	go t.work(work)
-	return t, nil
+	t.tools = slices.DeleteFunc(t.s.o.Tools.Tools(ctx, agent.OrgID, agent.ToolIDs), func(t parley.Tool) bool { return t.Control })
+	t.budget = historyBudget(agent.Model)
+	return nil
 }
 
 func checkMessage(text string) error {
@@ -120,71 +86,122 @@ func (s *Service) findAgent(ctx context.Context, orgID string, req Request) (par
 	return a, nil
 }
 
-// take makes or finds the conversation and takes its lease, in one transaction: a conversation has one run at
-// a time, and its epoch shuts out whoever held it before.
-func (s *Service) take(ctx context.Context, t *turn, req Request) error {
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
+// accept commits the message with the run, its claim and, if it begins one, the conversation: all or nothing. As soon
+// as everything is written and only the commit is awaited, the model is asked; its words wait for the commit, and where
+// that fails the request is canceled. A client that leaves meanwhile changes nothing.
+func (s *Service) accept(ctx context.Context, t *turn, req Request) error {
+	ctx, cancel := uncanceled(ctx, recordTime)
 	defer cancel()
-	orgID := t.run.OrgID
-	return s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
-		if clientScope(req) != "" && req.ClientMessageID != "" {
-			same, err := tx.FindClientRun(ctx, orgID, clientScope(req), req.ClientMessageID)
-			if err == nil {
-				return &sameMessageError{same}
-			} else if !parley.IsNotFound(err) {
-				return err
-			}
-		}
-		if req.Claim != nil {
-			if err := req.Claim(ctx, tx, t.run.ID); err != nil {
-				return err
-			}
-		}
-		t.created = req.ConversationID == ""
-		if t.created {
-			t.conv = parley.Conversation{
-				ID: parley.NewID(), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
-				Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound",
-				StartedAt: t.began.UTC(), Simulated: t.endpoint.Simulated, Test: req.Test,
-				VisitorID: req.VisitorID, Origin: req.Origin,
-			}
-			err = tx.CreateConversation(ctx, orgID, t.conv)
-		} else {
-			t.conv, err = findConversation(ctx, tx, orgID, req)
-		}
-		if err != nil {
+	s.publish(t.run) // nothing can be read from it yet, but the same message sent again finds it
+	began := time.Now()
+	err := s.o.Store.Write(ctx, func(tx *store.Tx) error {
+		t.retract() // the function may run more than once
+		if err := s.record(ctx, tx, t, req); err != nil {
 			return err
 		}
-		t.run.ConversationID = t.conv.ID
-		if t.replaces.ID != "" {
-			newest, err := tx.FindNewestRun(ctx, orgID, t.conv.ID)
-			if err != nil {
-				return err
-			}
-			if newest.ID != t.replaces.ID {
-				return parley.Errorf(parley.CodeConflict, "Only the newest answer can be given again")
-			}
-		}
-		t.conv.Epoch, t.conv.LastSeq, err = tx.RaiseEpoch(ctx, orgID, t.conv.ID)
-		if err != nil {
-			return err
-		}
-		row := store.Run{
-			ID: t.run.ID, ConversationID: t.conv.ID, Owner: s.o.Owner, Status: store.RunRunning, LeaseUntil: time.Now().Add(s.o.Lease),
-			AfterSeq: t.conv.LastSeq, ClientScope: clientScope(req), ClientMessageID: req.ClientMessageID, Replaces: t.replaces.ID,
-		}
-		row.MessageSeq = row.AfterSeq + 2 // behind run.started
-		if t.created {
-			row.MessageSeq++
-		}
-		if t.replaces.ID != "" {
-			row.MessageSeq = t.replaces.MessageSeq
-		}
-		return tx.CreateRun(ctx, orgID, row)
+		t.launch()
+		return nil
 	})
+	if err != nil {
+		t.retract()
+		s.unpublish(t.run)
+		return err
+	}
+	t.run.CommitWait = time.Since(began)
+	t.confirm()
+	return nil
 }
 
-// findConversation finds a chat of the agent; any other conversation does not exist for this request.
+// uncanceled is a context with the values and the deadline of another, at most d away, that its cancellation does not
+// reach.
+func uncanceled(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if until, ok := ctx.Deadline(); ok {
+		d = min(d, time.Until(until))
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
+}
+
+// record writes all that accepting a message means. A conversation has one run at a time, and its epoch shuts out
+// whoever held it before.
+func (s *Service) record(ctx context.Context, tx *store.Tx, t *turn, req Request) error {
+	if err := sameMessage(ctx, tx, t.run.OrgID, req); err != nil {
+		return err
+	}
+	if req.Claim != nil {
+		if err := req.Claim(ctx, tx, t.run.ID); err != nil {
+			return err
+		}
+	}
+	if err := s.findPlace(ctx, tx, t, req); err != nil {
+		return err
+	}
+	t.run.ConversationID = t.conv.ID
+	epoch, last, err := tx.RaiseEpoch(ctx, t.run.OrgID, t.conv.ID)
+	if err != nil {
+		return err
+	}
+	t.conv.Epoch, t.conv.LastSeq = epoch, last
+	events := t.opening(req)
+	t.row = store.Run{
+		ID: t.run.ID, OrgID: t.run.OrgID, ConversationID: t.conv.ID, Owner: s.o.Owner, Attempt: 1, Status: store.RunRunning,
+		LeaseUntil: time.Now().Add(s.o.Lease), AfterSeq: last, MessageSeq: last + int64(len(events)), Replaces: req.replaces.ID,
+	}
+	if req.replaces.ID != "" {
+		t.row.MessageSeq = req.replaces.MessageSeq
+	}
+	if scope := clientScope(req); scope != "" {
+		t.row.ClientScope, t.row.ClientMessageID = scope, req.ClientMessageID
+	}
+	if err := tx.CreateRun(ctx, t.run.OrgID, t.row); err != nil {
+		if again := sameMessage(ctx, tx, t.run.OrgID, req); again != nil { // it was being accepted while we looked
+			return again
+		}
+		return err
+	}
+	t.events = events
+	t.conv.LastSeq, err = s.o.Log.Append(ctx, tx, t.run.OrgID, t.conv.ID, epoch, last, events)
+	return err
+}
+
+// opening is what the log says of a message: it stands there before anything happens because of it.
+func (t *turn) opening(req Request) (events []parley.Event) {
+	add := func(typ string, data any) { events = append(events, parley.NewEvent(typ, time.Now(), data)) }
+	if t.created {
+		add(parley.EventConversationStarted, parley.ConversationStartedData{
+			Channel: parley.ChannelChat, Direction: t.conv.Direction, AgentID: t.agent.ID, AgentName: t.agent.Name,
+			Model: t.agent.Model, Test: t.conv.Test,
+		})
+	}
+	add(parley.EventRunStarted, parley.RunData{RunID: t.run.ID, Replaces: req.replaces.ID})
+	if req.replaces.ID == "" { // else its message is on record
+		add(parley.EventMessageUser, parley.MessageUserData{ItemID: t.run.UserMessageID, Text: t.message})
+	}
+	return events
+}
+
+// findPlace makes or finds the conversation.
+func (s *Service) findPlace(ctx context.Context, tx *store.Tx, t *turn, req Request) (err error) {
+	orgID := t.run.OrgID
+	if t.created = req.ConversationID == ""; t.created {
+		t.conv = parley.Conversation{
+			ID: cmp.Or(req.BeginID, parley.NewID()), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
+			Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound",
+			StartedAt: t.began.UTC(), Simulated: t.endpoint.Simulated, Test: req.Test,
+			VisitorID: req.VisitorID, Origin: req.Origin,
+		}
+		return tx.CreateConversation(ctx, orgID, t.conv)
+	}
+	if t.conv, err = findConversation(ctx, tx, orgID, req); err != nil || req.replaces.ID == "" {
+		return err
+	}
+	newest, err := tx.FindNewestRun(ctx, orgID, t.conv.ID)
+	if err == nil && newest.ID != req.replaces.ID {
+		err = parley.Errorf(parley.CodeConflict, "Only the newest answer can be given again")
+	}
+	return err
+}
+
+// findConversation finds a chat of the agent and the visitor; any other conversation does not exist for this request.
 func findConversation(ctx context.Context, tx *store.Tx, orgID string, req Request) (parley.Conversation, error) {
 	unknown := parley.Errorf(parley.CodeNotFound, "Conversation not found")
 	if !parley.IsID(req.ConversationID) {
@@ -196,11 +213,3 @@ func findConversation(ctx context.Context, tx *store.Tx, orgID string, req Reque
 	}
 	return c, err
 }
-
-// clientScope is where a client's message ids are unique.
-func clientScope(req Request) string { return cmp.Or(req.VisitorID, req.ConversationID) }
-
-// sameMessageError says that the message was accepted before.
-type sameMessageError struct{ run store.Run }
-
-func (*sameMessageError) Error() string { return "the message was accepted before" }

@@ -34,6 +34,7 @@ func (t *turn) finish(failure error) {
 		status = StatusFailed
 		toVisitor = t.explain(failure)
 	}
+	t.saver.save()
 	text := t.run.answer()
 	if status == StatusCompleted {
 		t.run.add(EventMessageCompleted, MessageData{MessageID: t.answerID, Text: text})
@@ -89,20 +90,6 @@ func (t *turn) conclude(status, text string, failure *parley.Error) {
 	}
 	t.run.add(EventError, ErrorData{Type: string(failure.Code), Message: failure.Message})
 	t.run.end(time.Now(), t.result, failure)
-}
-
-// abandon ends a turn whose message could not be put on record: nothing of it may stay, but for the
-// conversation itself, which shows that somebody came.
-func (t *turn) abandon(err error) {
-	t.logger().Error("a chat message could not be recorded", slog.Any("error", err))
-	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
-	defer cancel()
-	t.writer.Load().Close()
-	// Should this fail as well, the lease ends the run.
-	_ = t.s.o.Store.Write(ctx, func(tx *store.Tx) error {
-		return tx.FinishRun(ctx, t.run.OrgID, t.run.ID, store.RunFailed, time.Now(), store.RunEnd{ErrorType: string(parley.CodeInternal), ErrorText: sayInternal})
-	})
-	t.conclude(StatusFailed, "", &parley.Error{Code: parley.CodeInternal, Message: sayInternal, Cause: err})
 }
 
 // explain records why a turn failed, for the operator, and returns what the visitor may know.

@@ -4,32 +4,131 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"parley"
 	"parley/internal/store"
 )
 
-// renewBatch is how many leases one transaction renews.
-const renewBatch = 200
+// What the keeper does how often.
+const (
+	lookEvery  = 500 * time.Millisecond // at other processes, at runs that are to stop, and at those that were lost
+	sweepEvery = 30 * time.Second       // of chunks that nobody reads any more
+	keptChunks = 24 * time.Hour         // contract: runs can be replayed for at least an hour
 
-// keep renews the leases of the active runs, thrice per lease time, in one transaction for many, and forgets
-// old runs.
+	renewBatch = 200 // leases that one transaction renews
+	reapBatch  = 100 // runs that one look finds
+	reapAtOnce = 8
+)
+
+// keep renews the leases of the active runs, thrice per lease time, in one transaction for many, stops what was wished
+// to stop elsewhere, and forgets old runs.
 func (s *Service) keep() {
-	defer close(s.ended)
-	tick := time.NewTicker(s.o.Lease / 3)
-	defer tick.Stop()
+	wishes, unsubscribe := s.o.Log.Bus().Subscribe(s.o.Owner)
+	defer unsubscribe()
+	renew, look := time.NewTicker(s.o.Lease/3), time.NewTicker(lookEvery)
+	defer renew.Stop()
+	defer look.Stop()
 	for {
+		var err error
 		select {
-		case <-s.stop:
+		case <-s.life.Done():
 			return
-		case <-tick.C:
+		case <-renew.C:
+			s.renew()
+			s.mu.Lock()
+			s.forget(time.Now())
+			s.mu.Unlock()
+		case <-wishes:
+			err = s.stopWished(s.life)
+		case <-look.C:
+			if s.o.Store.Shared() { // else nobody else can wish or die
+				err = errors.Join(s.stopWished(s.life), s.expireDead(s.life))
+			}
 		}
-		s.renew()
-		s.mu.Lock()
-		s.forget(time.Now())
-		s.mu.Unlock()
+		if err != nil && s.life.Err() == nil {
+			s.log.Error("looking after chat runs of other processes", slog.Any("error", err))
+		}
 	}
+}
+
+// mourn looks after lost runs, and deletes old chunks. It is not the keeper's work: leases must be renewed meanwhile.
+func (s *Service) mourn() {
+	look, sweep := time.NewTicker(lookEvery), time.NewTicker(sweepEvery)
+	defer look.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		select {
+		case <-s.others.Done():
+			return
+		case <-look.C:
+			err = s.reapExpired(s.others)
+		case <-sweep.C:
+			err = s.sweep(s.others)
+		}
+		if err != nil && s.others.Err() == nil {
+			s.log.Error("looking after lost chat runs", slog.Any("error", err))
+		}
+	}
+}
+
+// reapExpired looks after all runs whose lease ended.
+func (s *Service) reapExpired(ctx context.Context) error {
+	for ctx.Err() == nil {
+		rows, err := s.o.Store.ListExpiredRuns(ctx, time.Now(), reapBatch)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		s.log.Warn("chat runs were lost with their process", slog.Int("runs", len(rows)))
+		var wg sync.WaitGroup
+		errs := make([]error, len(rows))
+		slots := make(chan struct{}, reapAtOnce)
+		for i, row := range rows {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				errs[i] = s.reap(ctx, row)
+			})
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil || len(rows) < reapBatch {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep deletes the chunks of runs that ended long ago: the log has their texts.
+func (s *Service) sweep(ctx context.Context) error {
+	for ctx.Err() == nil {
+		n := 0
+		err := s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+			n, err = tx.SweepChunks(ctx, time.Now().Add(-keptChunks))
+			return err
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopWished stops the runs that somebody wished to stop in another process.
+func (s *Service) stopWished(ctx context.Context) error {
+	ids, err := s.o.Store.ListStoppedRuns(ctx, s.o.Owner)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		if r := s.runs[id]; r != nil {
+			r.cancel(errStopped)
+		}
+	}
+	return nil
 }
 
 func (s *Service) renew() {
@@ -60,7 +159,7 @@ func (s *Service) renewBatch(batch []*turn) error {
 		lost = lost[:0]
 		until := time.Now().Add(s.o.Lease)
 		for _, t := range batch {
-			err := tx.RenewRun(ctx, t.run.OrgID, t.run.ID, until)
+			err := tx.RenewRun(ctx, t.row.OrgID, t.row, until)
 			if parley.IsNotFound(err) {
 				lost = append(lost, t)
 			} else if err != nil {
@@ -76,7 +175,7 @@ func (s *Service) renewBatch(batch []*turn) error {
 		t.run.cancel(errLost)
 	}
 	for _, t := range batch {
-		if w := t.writer.Load(); w != nil && errors.Is(w.Err(), store.ErrFenced) {
+		if w := t.writer.Load(); w != nil && w.Err() != nil {
 			t.run.cancel(errLost)
 		}
 	}
@@ -88,7 +187,9 @@ func (s *Service) forget(now time.Time) {
 	n := 0
 	for n < len(s.kept) && (s.bytes > keepBytes || now.Sub(s.kept[n].endedAt) > s.o.Keep) {
 		s.bytes -= s.kept[n].size()
-		delete(s.runs, s.kept[n].ID)
+		if s.runs[s.kept[n].ID] == s.kept[n] {
+			delete(s.runs, s.kept[n].ID)
+		}
 		s.kept[n] = nil
 		n++
 	}

@@ -31,7 +31,7 @@ func TestOneRunAtATime(t *testing.T) {
 		if _, ok := b.svc.Find(parley.NewID(), run.ID); ok {
 			t.Error("another organization finds the run")
 		}
-		run.Stop()
+		run.cancel(errStopped)
 		events, text := collect(t, run.Events())
 		r, err := wait(t, run)
 		if err != nil || r.Status != StatusStopped || r.Text != "Well" || text != "Well" || events[len(events)-1].Data != (DoneData{StatusStopped}) {
@@ -185,7 +185,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 			t.Fatal("the lease is not renewed")
 		}
 	}
-	run.Stop()
+	run.cancel(errStopped)
 	if r, err := wait(t, run); err != nil || r.Status != StatusStopped {
 		t.Errorf("result %+v, %v", r, err)
 	}
@@ -248,7 +248,7 @@ func TestMaxRuns(t *testing.T) {
 	if _, err := b.svc.Start(t.Context(), b.agent.OrgID, Request{AgentID: b.agent.ID, Message: "x"}); parley.ErrorCode(err) != parley.CodeRateLimited {
 		t.Errorf("over the limit: %v", err)
 	}
-	run.Stop()
+	run.cancel(errStopped)
 	if _, err := wait(t, run); err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,7 @@ func TestStopReachesTheProvider(t *testing.T) {
 	run := b.start(t, "", "Hello")
 	for e := range run.Subscribe(t.Context(), 0) {
 		if e.Type == EventDelta {
-			run.Stop()
+			run.cancel(errStopped)
 		}
 	}
 	if r, err := wait(t, run); err != nil || r.Status != StatusStopped || r.Text == "" {

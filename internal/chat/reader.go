@@ -13,8 +13,9 @@ const abandoned = 30 * time.Second
 type reader struct {
 	run    *Run
 	more   chan struct{}
-	marks  int // events taken
-	offset int // bytes of text taken
+	marks  int  // events taken
+	offset int  // bytes of text taken
+	mute   bool // it has seen words of an earlier attempt: it gets no others but the whole answer in message.completed
 }
 
 // Subscribe sends what happened after the event `after` (0 = from the beginning) and goes on until
@@ -80,6 +81,8 @@ func (r *Run) reader(after int64) *reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.readers[rd] = struct{}{}
+	rd.mute = after > 0 && after <= r.base
+	after -= r.base
 	var at mark // the last event that was taken
 	for rd.marks < len(r.marks) && r.marks[rd.marks].ID <= after {
 		at = r.marks[rd.marks]
@@ -113,23 +116,27 @@ func (rd *reader) take() (batch []Event, last bool) {
 	r := rd.run
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var before int64 // the id of the event before
+	if rd.marks > 0 {
+		before = r.marks[rd.marks-1].ID
+	}
+	text := func(end int, chars int64) {
+		if rd.offset < end && !rd.mute {
+			id := max(chars, before+1)
+			batch = append(batch, Event{ID: r.base + id, Type: EventDelta, Data: DeltaData{string(r.text[rd.offset:end])}})
+		}
+		rd.offset = max(rd.offset, end)
+	}
 	for ; rd.marks < len(r.marks); rd.marks++ {
 		m := r.marks[rd.marks]
-		if rd.offset < m.offset {
-			batch = append(batch, Event{ID: m.ID - 1, Type: EventDelta, Data: DeltaData{string(r.text[rd.offset:m.offset])}})
-			rd.offset = m.offset
-		}
-		batch = append(batch, m.Event)
-		last = m.Type == EventRunCompleted
+		text(m.offset, m.chars)
+		e := m.Event
+		e.ID += r.base
+		batch = append(batch, e)
+		before, last = m.ID, m.Type == EventRunCompleted
 	}
-	var before int64
-	if n := len(r.marks); n > 0 {
-		before = r.marks[n-1].ID
+	if r.chars > before { // text waits the moment until its number of characters exceeds the ids given to events
+		text(len(r.text), r.chars)
 	}
-	// Text waits the moment until its number of characters exceeds the ids given to events.
-	if rd.offset < len(r.text) && r.chars > before {
-		batch = append(batch, Event{ID: r.chars, Type: EventDelta, Data: DeltaData{string(r.text[rd.offset:])}})
-		rd.offset = len(r.text)
-	}
-	return batch, last
+	return batch, last || r.cut
 }

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -10,30 +9,89 @@ import (
 	"parley/internal/store"
 )
 
-// Recall returns a run that Start began, however long ago: from memory, or after a restart and on other nodes
-// from the conversation's log. A run from the log has ended; it is read once and not kept.
+// Recall returns a run that Start began, however long ago and in whichever process: from memory, from what another
+// process stores while it is at work on it, or when it has ended from the store. The last kind is read once and not
+// kept.
 //
-// Errors: not_found, and conflict while another process is at work on it.
+// Errors: not_found; rate_limited when this process follows too many runs of others.
 func (s *Service) Recall(ctx context.Context, orgID, runID string) (*Run, error) {
 	if r, ok := s.Find(orgID, runID); ok {
 		return r, nil
+	}
+	if !parley.IsID(runID) {
+		return nil, parley.Errorf(parley.CodeNotFound, "Run not found")
 	}
 	row, err := s.o.Store.FindRun(ctx, orgID, runID)
 	if err != nil {
 		return nil, err
 	}
-	if row.Status == store.RunRunning && time.Now().Before(row.LeaseUntil) {
-		return nil, parley.Errorf(parley.CodeConflict, "The agent is still answering in this conversation")
+	if row.Status == store.RunRunning && expired(row) {
+		if err := s.reap(ctx, row); err != nil {
+			return nil, err
+		}
+		if row, err = s.o.Store.FindRun(ctx, orgID, runID); err != nil {
+			return nil, err
+		}
 	}
-	conv, err := s.o.Store.FindConversation(ctx, orgID, row.ConversationID)
+	if row.Status == store.RunRunning {
+		return s.follow(ctx, row)
+	}
+	r, err := s.restore(ctx, row)
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.o.Store.ListEvents(ctx, orgID, conv.ID, 0, 0) // a conversation's log is bounded
+	return r, s.conclude(ctx, r, row)
+}
+
+func expired(row store.Run) bool { return !time.Now().Before(row.LeaseUntil) }
+
+// restore makes the Run of a row, with nothing said yet.
+func (s *Service) restore(ctx context.Context, row store.Run) (*Run, error) {
+	conv, err := s.o.Store.FindConversation(ctx, row.OrgID, row.ConversationID)
 	if err != nil {
 		return nil, err
 	}
-	return recalled(conv, row, eventsOf(events, runID)), nil
+	message, err := s.messageOf(ctx, row)
+	if err != nil && !parley.IsNotFound(err) { // rows that are older than the column
+		return nil, err
+	}
+	r := newRun(row.OrgID, conv.AgentID, conv.ID)
+	r.ID, r.UserMessageID, r.Simulated = row.ID, message.ItemID, conv.Simulated
+	r.base = int64(row.Attempt-1) * attemptIDs
+	return r, nil
+}
+
+// conclude gives a run of the store what it has not got yet, and its end.
+func (s *Service) conclude(ctx context.Context, r *Run, row store.Run) error {
+	if err := s.loadChunks(ctx, r); err != nil {
+		return err
+	}
+	events, err := s.o.Store.ListEvents(ctx, row.OrgID, row.ConversationID, row.AfterSeq, 0) // a conversation's log is bounded
+	if err != nil {
+		return err
+	}
+	r.finish(row, eventsOf(events, row.ID))
+	return nil
+}
+
+// chunkPage is how many chunks are read at once.
+const chunkPage = 256
+
+// loadChunks gives a run the chunks that it has not got.
+func (s *Service) loadChunks(ctx context.Context, r *Run) error {
+	for {
+		chunks, err := s.o.Store.ListChunks(ctx, r.OrgID, r.ID, r.loaded, chunkPage)
+		if err != nil {
+			return err
+		}
+		for _, c := range chunks {
+			r.load(c)
+			r.loaded = c.Seq
+		}
+		if len(chunks) < chunkPage {
+			return nil
+		}
+	}
 }
 
 // eventsOf returns what a run put on record.
@@ -42,11 +100,7 @@ func eventsOf(events []parley.Event, runID string) []parley.Event {
 	var out []parley.Event
 	for _, e := range events {
 		if e.Type == parley.EventRunStarted || e.Type == parley.EventRunCompleted {
-			var d parley.RunData
-			if json.Unmarshal(e.Data, &d) != nil {
-				continue
-			}
-			within = e.Type == parley.EventRunStarted && d.RunID == runID
+			within = e.Type == parley.EventRunStarted && decode[parley.RunData](e).RunID == runID
 			continue
 		}
 		if within {
@@ -56,33 +110,43 @@ func eventsOf(events []parley.Event, runID string) []parley.Event {
 	return out
 }
 
-// recalled makes an ended run of its row and its events. Tool calls are not told as events again: they are in
-// the result.
-func recalled(conv parley.Conversation, row store.Run, events []parley.Event) *Run {
-	r := newRun(conv.OrgID, conv.AgentID, conv.ID)
-	r.ID, r.Simulated = row.ID, conv.Simulated
-	r.cancel = func(error) {}
-	rec := parley.Project(events)
-	res := Result{ConversationID: conv.ID, RunID: row.ID, Status: string(row.Status), ToolCalls: rec.ToolCalls, Usage: rec.Usage, Simulated: conv.Simulated}
+// spoken is the text of an answer on record.
+func spoken(events []parley.Event) (text, messageID string) {
 	var texts []string
 	for _, e := range events {
-		var d parley.MessageAssistantData
-		if e.Type == parley.EventMessageAssistant && json.Unmarshal(e.Data, &d) == nil {
-			texts = append(texts, d.Text)
-			res.MessageID = d.ItemID
+		if e.Type == parley.EventMessageAssistant {
+			d := decode[parley.MessageAssistantData](e)
+			texts, messageID = append(texts, d.Text), d.ItemID
 		}
 	}
-	res.Text = strings.Join(texts, betweenRounds)
-	r.addText(res.Text)
+	return strings.Join(texts, betweenRounds), messageID
+}
+
+// finish ends a run of the store as its row says. Where its chunks are no longer kept the text is the log's.
+func (r *Run) finish(row store.Run, events []parley.Event) {
+	rec := parley.Project(events)
+	text, messageID := spoken(events)
+	if r.loaded == 0 && text != "" {
+		r.addText(text)
+	}
+	res := Result{
+		ConversationID: row.ConversationID, RunID: row.ID, MessageID: messageID, Status: string(row.Status), Text: r.answer(),
+		ToolCalls: rec.ToolCalls, Usage: rec.Usage, Simulated: r.Simulated,
+	}
+	if row.Lost {
+		r.floor = attemptIDs
+	}
 	var failure *parley.Error
 	switch row.Status {
 	case store.RunCompleted:
-		r.add(EventMessageCompleted, MessageData{MessageID: res.MessageID, Text: res.Text})
-	case store.RunStopped:
-	default: // failed, or its process died with it
-		res.Status = StatusFailed
-		failure = parley.Errorf(parley.CodeUnavailable, sayInterrupted)
-		r.add(EventError, ErrorData{Type: string(failure.Code), Message: failure.Message})
+		r.add(EventMessageCompleted, MessageData{MessageID: messageID, Text: res.Text})
+	case store.RunFailed:
+		code, say := parley.Code(row.ErrorType), row.ErrorText
+		if code == "" {
+			code, say = parley.CodeUnavailable, sayInterrupted
+		}
+		failure = parley.Errorf(code, "%s", say)
+		r.add(EventError, ErrorData{Type: string(code), Message: say})
 	}
 	ended := row.LeaseUntil
 	if row.EndedAt != nil {
@@ -90,8 +154,7 @@ func recalled(conv parley.Conversation, row store.Run, events []parley.Event) *R
 	}
 	if failure == nil {
 		r.end(ended, res, nil)
-		return r
+		return
 	}
 	r.end(ended, res, failure)
-	return r
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 
 	"parley"
@@ -50,6 +51,30 @@ func (s *Service) messageOf(ctx context.Context, row store.Run) (parley.MessageU
 		return parley.MessageUserData{}, parley.Errorf(parley.CodeNotFound, "Message not found")
 	}
 	return decode[parley.MessageUserData](events[0]), nil
+}
+
+// clientScope is where a client's message ids are unique; "" keeps none.
+func clientScope(req Request) string { return cmp.Or(req.VisitorID, req.ConversationID) }
+
+// sameMessageError says that the message was accepted before.
+type sameMessageError struct{ run store.Run }
+
+func (*sameMessageError) Error() string { return "the message was accepted before" }
+
+// sameMessage fails with a *sameMessageError when the client's message id is known.
+func sameMessage(ctx context.Context, tx *store.Tx, orgID string, req Request) error {
+	scope := clientScope(req)
+	if scope == "" || req.ClientMessageID == "" {
+		return nil
+	}
+	known, err := tx.FindClientRun(ctx, orgID, scope, req.ClientMessageID)
+	if parley.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &sameMessageError{known}
 }
 
 // again returns the run that a message with the same client's id began.

@@ -20,10 +20,18 @@ type Run struct {
 	UserMessageID  string // the item id of the message that began it
 	Simulated      bool   // the built-in simulated model answers
 
+	// CommitWait is how long the message waited for its commit; the model was asked meanwhile. Known when Start returns.
+	CommitWait time.Duration
+
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed after run.completed
+	mirror bool          // another process is at work on it
+	loaded int64         // number of the newest chunk, of a run that is read from the store
 
 	mu      sync.Mutex
+	base    int64  // added to every id: an attempt's ids are above those of the one before
+	floor   int64  // the next event's id, before base, is at least this
+	cut     bool   // nothing more will be known of it here
 	text    []byte // of the answer so far
 	chars   int64  // code points in text
 	marks   []mark // everything that is not text, in order
@@ -52,18 +60,20 @@ type Result struct {
 	Simulated      bool
 }
 
+// attemptIDs is the room for the ids of one attempt at a run: more than an answer can have characters. What ends a run
+// whose process died has ids above it, because its readers may have seen more than was stored.
+const attemptIDs = 1 << 24
+
+// newRun makes a run of this process.
 func newRun(orgID, agentID, conversationID string) *Run {
 	return &Run{
 		ID: parley.NewID(), OrgID: orgID, AgentID: agentID, ConversationID: conversationID, UserMessageID: parley.NewID(),
-		done: make(chan struct{}), readers: map[*reader]struct{}{},
+		cancel: func(error) {}, done: make(chan struct{}), readers: map[*reader]struct{}{},
 	}
 }
 
 // Done is closed when the run has ended and is on record.
 func (r *Run) Done() <-chan struct{} { return r.done }
-
-// Stop ends the run on the visitor's wish; what was written stays. It does not wait.
-func (r *Run) Stop() { r.cancel(errStopped) }
 
 // Wait waits for the end of the run and returns its result. The error is the context's, or of code unavailable
 // or internal with words for the visitor when the run failed. A stopped run is no error.
@@ -104,6 +114,7 @@ func (r *Run) addLocked(typ string, data any) {
 	if m.offset > last.offset { // the delta before this event comes first
 		m.ID = max(r.chars, last.ID+1) + 1
 	}
+	m.ID = max(m.ID, r.floor)
 	r.marks = append(r.marks, m)
 }
 
@@ -122,6 +133,27 @@ func (r *Run) end(at time.Time, result Result, err error) {
 	r.wake()
 	r.mu.Unlock()
 	close(r.done)
+}
+
+// since returns what was said and done behind a place in the text and among the marks, and the place of the end.
+func (r *Run) since(offset, marks int) (pieces []piece, newOffset, newMarks int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ; marks < len(r.marks); marks++ {
+		m := &r.marks[marks]
+		pieces = append(pieces, piece{text: string(r.text[offset:m.offset]), event: &m.Event})
+		offset = m.offset
+	}
+	if offset < len(r.text) {
+		pieces = append(pieces, piece{text: string(r.text[offset:])})
+	}
+	return pieces, len(r.text), marks
+}
+
+// piece is some text and the event behind it, nil for none.
+type piece struct {
+	text  string
+	event *Event
 }
 
 // wake tells every reader that there is more. r.mu is held.

@@ -58,19 +58,26 @@ var (
 type Service struct {
 	o     Options
 	log   *slog.Logger
-	stop  chan struct{} // ends the keeper
-	ended chan struct{} // the keeper has ended
+	peers peers // the keeper's
+
+	life    context.Context //nolint:containedctx // of the keeper
+	end     context.CancelFunc
+	others  context.Context //nolint:containedctx // of everything about runs of other processes: it ends when Close begins
+	forsake context.CancelFunc
+	keepers sync.WaitGroup
 
 	mu      sync.Mutex
 	closing bool
 	active  map[*turn]struct{}
-	runs    map[string]*Run // active and kept, by id
+	runs    map[string]*Run // active, mirrored and kept, by id
 	kept    []*Run          // ended, oldest first
 	bytes   int             // of kept
-	wg      sync.WaitGroup  // active turns
+	mirrors int
+	wg      sync.WaitGroup // active turns, and mirrors
 }
 
-// New makes a Service and starts its keeper, which renews leases and forgets old runs. Close ends it.
+// New makes a Service and starts its keepers, which renew leases, look after the runs of dead processes, and forget old
+// ones. Close ends it.
 func New(o Options) *Service {
 	if o.Deadline <= 0 {
 		o.Deadline = 2 * time.Minute
@@ -90,11 +97,11 @@ func New(o Options) *Service {
 	if o.Bill == nil {
 		o.Bill = bill.Builtin()
 	}
-	s := &Service{
-		o: o, log: o.Logger, stop: make(chan struct{}), ended: make(chan struct{}),
-		active: map[*turn]struct{}{}, runs: map[string]*Run{},
-	}
-	go s.keep()
+	s := &Service{o: o, log: o.Logger, peers: peers{}, active: map[*turn]struct{}{}, runs: map[string]*Run{}}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.others, s.forsake = context.WithCancel(s.life)
+	s.keepers.Go(s.keep)
+	s.keepers.Go(s.mourn)
 	return s
 }
 
@@ -104,6 +111,8 @@ type Request struct {
 	ConversationID string // "" begins a conversation
 	Message        string
 	Test           bool // works whatever the agent's status, and marks a new conversation
+	// BeginID is the id of the conversation when this message begins one; "" makes one. It is a conflict when it was used.
+	BeginID string
 	// VisitorID is the website's visitor: a new conversation belongs to it, and another's does not exist for it. "" is
 	// the API, which may continue every conversation.
 	VisitorID string
@@ -128,21 +137,16 @@ type Request struct {
 // used for another text), rate_limited (this process is full).
 func (s *Service) Start(ctx context.Context, orgID string, req Request) (*Run, error) {
 	t, err := s.begin(ctx, orgID, req)
+	if parley.IsConflict(err) && s.reapStanding(ctx, orgID, req.ConversationID) {
+		t, err = s.begin(ctx, orgID, req)
+	}
 	if again, ok := errors.AsType[*sameMessageError](err); ok {
 		return s.again(ctx, again.run, req)
 	}
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case err := <-t.accepted:
-		if err != nil {
-			return nil, err
-		}
-		return t.run, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return t.run, nil
 }
 
 // Find returns a run that is active or ended less than an hour ago in this process.
@@ -164,12 +168,12 @@ func (s *Service) Active() int {
 }
 
 // Close refuses new runs, lets those under way end until ctx ends, cancels the rest and waits until they are
-// on record as failed. Everybody who follows them sees run.completed.
+// on record as failed. Everybody who follows them sees run.completed; who follows a run of another process is cut off.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
-	first := !s.closing
 	s.closing = true
 	s.mu.Unlock()
+	s.forsake()
 
 	idle := make(chan struct{})
 	go func() { s.wg.Wait(); close(idle) }() // ends with the last turn, which its deadline bounds
@@ -180,15 +184,13 @@ func (s *Service) Close(ctx context.Context) error {
 		err = ctx.Err()
 		s.mu.Lock()
 		for t := range s.active {
-			t.run.cancel(errClosing)
+			t.cancel(errClosing)
 		}
 		s.mu.Unlock()
 		<-idle // a canceled turn only records its end: at most recordTime
 	}
-	if first {
-		close(s.stop)
-	}
-	<-s.ended
+	s.end()
+	s.keepers.Wait()
 	return err
 }
 
@@ -214,15 +216,29 @@ func (s *Service) publish(r *Run) {
 	s.mu.Unlock()
 }
 
+// unpublish takes back a run that did not begin.
+func (s *Service) unpublish(r *Run) {
+	s.mu.Lock()
+	delete(s.runs, r.ID)
+	s.mu.Unlock()
+}
+
 // release gives a turn's place back; a run that began stays readable.
 func (s *Service) release(t *turn) {
 	s.mu.Lock()
 	delete(s.active, t)
-	if t.run != nil && s.runs[t.run.ID] != nil {
-		s.kept = append(s.kept, t.run)
-		s.bytes += t.run.size()
-		s.forget(time.Now())
+	if t.run != nil {
+		s.keepRun(t.run)
 	}
 	s.mu.Unlock()
 	s.wg.Done()
+}
+
+// keepRun leaves an ended run readable for a while. s.mu is held.
+func (s *Service) keepRun(r *Run) {
+	if s.runs[r.ID] == r {
+		s.kept = append(s.kept, r)
+		s.bytes += r.size()
+		s.forget(time.Now())
+	}
 }

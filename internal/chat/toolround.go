@@ -86,6 +86,7 @@ func (t *turn) startTools(ctx context.Context, calls []openai.ChatToolCall) erro
 	for _, c := range calls {
 		t.run.add(EventToolStarted, ToolData{ID: c.ID, Name: c.Name})
 	}
+	t.saver.save()
 	return nil
 }
 
@@ -99,6 +100,7 @@ func (t *turn) toolDone(j *toolJob) {
 		CallID: j.call.ID, Name: j.call.Name, Result: j.result.Output, Outcome: j.result.Outcome, Ms: ms(j.result.Duration),
 	})
 	t.run.add(EventToolCompleted, ToolData{ID: j.call.ID, Name: j.call.Name})
+	t.saver.save()
 	output := j.result.Output
 	t.result.ToolCalls = append(t.result.ToolCalls, parley.ToolCall{
 		ID: j.call.ID, Name: j.call.Name, Arguments: recordedArguments(j.call.Arguments), Result: &output,

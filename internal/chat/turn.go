@@ -1,13 +1,13 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"parley"
@@ -33,43 +33,6 @@ func (e *incompleteError) Error() string {
 // errNoAnswer says that the model ended without a word.
 var errNoAnswer = errors.New("the model gave no answer")
 
-// work is the life of a turn.
-func (t *turn) work(ctx context.Context) {
-	defer t.s.release(t)
-	defer t.run.cancel(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, t.s.o.Deadline, errDeadline)
-	defer cancel()
-	if err := t.accept(ctx); err != nil {
-		t.accepted <- err
-		t.abandon(err)
-		return
-	}
-	t.accepted <- nil
-	err := t.answer(ctx)
-	if ctx.Err() != nil && err != nil {
-		err = context.Cause(ctx)
-	}
-	t.finish(err)
-}
-
-// accept puts the message on record before anything happens because of it: three events, one commit.
-func (t *turn) accept(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
-	defer cancel()
-	if t.created {
-		t.fact(parley.EventConversationStarted, parley.ConversationStartedData{
-			Channel: parley.ChannelChat, Direction: t.conv.Direction, AgentID: t.agent.ID, AgentName: t.agent.Name,
-			Model: t.agent.Model, Test: t.conv.Test,
-		})
-	}
-	started := parley.RunData{RunID: t.run.ID, Replaces: t.replaces.ID}
-	if t.replaces.ID != "" {
-		return t.intent(ctx, parley.EventRunStarted, started) // its message is on record
-	}
-	t.fact(parley.EventRunStarted, started)
-	return t.intent(ctx, parley.EventMessageUser, parley.MessageUserData{ItemID: t.run.UserMessageID, Text: t.message})
-}
-
 // answer asks the model until it answers in words, running the tools it asks for in between. A panic is a
 // failed turn, not a dead server.
 func (t *turn) answer(ctx context.Context) (err error) {
@@ -79,7 +42,7 @@ func (t *turn) answer(ctx context.Context) (err error) {
 			err = errPanic
 		}
 	}()
-	if t.tail, err = readTail(ctx, t.s.o.Store, t.run.OrgID, t.conv.ID, t.conv.LastSeq, t.budget); err != nil {
+	if t.tail, err = readTail(ctx, t.s.o.Store, t.run.OrgID, t.conv.ID, t.row.AfterSeq, t.budget); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
 	}
 	t.messages = []openai.ChatMessage{{Role: "user", Text: t.message}}
@@ -111,7 +74,10 @@ func (t *turn) ask(ctx context.Context, noTools bool) (openai.ChatAnswer, error)
 	for {
 		a, err := t.s.o.Model.Complete(ctx, openai.ChatRequest{
 			Endpoint: t.endpoint, Model: t.agent.Model, Messages: t.prompt(), Tools: t.tools, NoTools: noTools,
-		}, t.text())
+		}, t.text(ctx))
+		if err := t.committed(ctx); err != nil {
+			return a, err
+		}
 		e, _ := errors.AsType[*openai.ChatError](err)
 		if e != nil && e.Code == openai.ChatContextLength && a.FirstByte == 0 && t.budget > 1000 {
 			t.budget /= 2
@@ -132,18 +98,21 @@ func (t *turn) prompt() []openai.ChatMessage {
 		instructions = []openai.ChatMessage{{Role: "system", Text: t.agent.Instructions}}
 	}
 	before := t.tail.events
-	if t.replaces.ID != "" { // the message that is answered again is in t.messages
-		i, _ := slices.BinarySearchFunc(before, t.replaces.MessageSeq, func(e parley.Event, seq int64) int { return cmp.Compare(e.Seq, seq) })
-		before = before[:i]
+	if i := slices.IndexFunc(before, func(e parley.Event) bool { return e.Seq >= t.row.MessageSeq }); i >= 0 {
+		before = before[:i] // the message is answered again: it is in t.messages
 	}
 	return slices.Concat(instructions, historyMessages(before, t.budget), t.messages)
 }
 
-// text hands the model's words to the run's readers. Between the texts of two rounds stands an empty line.
-func (t *turn) text() func(string) {
+// text hands the model's words to the run's readers, once the message is committed. Between the texts of two rounds
+// stands an empty line.
+func (t *turn) text(ctx context.Context) func(string) {
 	first := true
 	return func(s string) {
 		if first {
+			if t.committed(ctx) != nil {
+				return
+			}
 			first = false
 			if t.firstText == 0 {
 				t.firstText = time.Since(t.began)
@@ -151,12 +120,20 @@ func (t *turn) text() func(string) {
 				s = betweenRounds + s
 			}
 		}
+		s = storable(s)
 		t.run.addText(s)
+		t.saver.said(s)
 	}
+}
+
+// storable replaces what a database cannot keep. It changes no number of characters that a client may have counted.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // record writes what one request to the model brought, whole or broken off.
 func (t *turn) record(a openai.ChatAnswer, err error) {
+	t.saver.save() // the log's text is never ahead of the chunks
 	if a.FirstByte > 0 && t.firstByte == 0 {
 		t.firstByte = a.FirstByte
 		if !t.tail.connected(t.endpoint.Simulated) {
@@ -168,6 +145,7 @@ func (t *turn) record(a openai.ChatAnswer, err error) {
 		}
 	}
 	if a.Text != "" {
+		a.Text = storable(a.Text)
 		t.answerID = parley.NewID()
 		t.fact(parley.EventMessageAssistant, parley.MessageAssistantData{
 			ItemID: t.answerID, ResponseID: a.ID, Text: a.Text, Complete: err == nil && a.Complete(),

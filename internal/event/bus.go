@@ -1,19 +1,25 @@
 // Package event tells who is interested that a conversation's log has grown. It carries positions only: the
 // reader fetches the events from the store, so a lost or coalesced message loses nothing.
 //
-// It works within one process; several nodes on PostgreSQL will add LISTEN/NOTIFY behind the same methods.
+// It works within one process, and on PostgreSQL among all that share the database.
 package event
 
-import "sync"
+import (
+	"sync"
+
+	"parley"
+)
 
 // Bus fans positions out to subscribers. The zero value is not usable; it is safe for concurrent use.
 type Bus struct {
+	node string // tells our own notifications from others'
+
 	mu   sync.Mutex
 	subs map[string]map[chan int64]struct{}
 }
 
 // NewBus makes an empty bus.
-func NewBus() *Bus { return &Bus{subs: map[string]map[chan int64]struct{}{}} }
+func NewBus() *Bus { return &Bus{node: parley.NewID(), subs: map[string]map[chan int64]struct{}{}} }
 
 // Publish says that a conversation's log now ends at seq. It never blocks: a subscriber that has not taken the
 // position before gets only the newer one.

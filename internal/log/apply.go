@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"parley"
+	"parley/internal/event"
 	"parley/internal/store"
 )
 
@@ -29,13 +30,27 @@ func (l *Log) try(batch []*work) error {
 				return err
 			}
 		}
-		return nil
+		return l.notify(ctx, tx, batch)
 	})
+}
+
+// notify tells other processes of what is committed with tx.
+func (l *Log) notify(ctx context.Context, tx *store.Tx, batch []*work) error {
+	if !l.st.Shared() {
+		return nil
+	}
+	positions := make([]event.Position, 0, len(batch))
+	for _, k := range batch {
+		if k.err == nil && k.changed {
+			positions = append(positions, event.Position{ConversationID: k.w.id, Seq: k.lastSeq})
+		}
+	}
+	return l.bus.Notify(ctx, tx, positions...)
 }
 
 // apply writes one writer's entries in order, numbering them as it goes.
 func (l *Log) apply(ctx context.Context, tx *store.Tx, k *work) error {
-	k.lastSeq, k.last, k.refused = k.w.lastSeq, parley.Event{}, nil
+	k.lastSeq, k.last, k.refused, k.changed = k.w.lastSeq, parley.Event{}, nil, false
 	events := make([]parley.Event, 0, len(k.entries))
 	flush := func() error {
 		if len(events) == 0 {
@@ -45,12 +60,19 @@ func (l *Log) apply(ctx context.Context, tx *store.Tx, k *work) error {
 			return err
 		}
 		k.last = events[len(events)-1]
-		k.lastSeq = k.last.Seq
+		k.lastSeq, k.changed = k.last.Seq, true
 		events = events[:0]
 		return nil
 	}
 	for _, e := range k.entries {
 		if l.isAbandoned(e) {
+			continue
+		}
+		if e.along != nil {
+			if err := runAlso(ctx, tx, []func(context.Context, *store.Tx) error{e.along}); err != nil {
+				return err
+			}
+			k.changed = true
 			continue
 		}
 		ev := e.event

@@ -20,6 +20,7 @@ type work struct {
 	// results of the last attempt
 	lastSeq int64
 	last    parley.Event     // the newest event appended, Seq 0 when none was
+	changed bool             // something was written
 	refused map[*entry]error // intents whose own functions failed
 	err     error            // the writer as a whole: fenced, or a permanent error of the database
 	known   bool             // that it is fenced was reported before
@@ -215,7 +216,7 @@ func (l *Log) finish(batch []*work) {
 		case k.err != nil:
 			l.logger.Error("events lost", slog.Any("error", k.err), slog.Int("events", len(k.entries)),
 				slog.String("org_id", k.w.orgID), slog.String("conversation_id", k.w.id))
-		case k.last.Seq > 0:
+		case k.changed:
 			l.bus.Publish(k.w.id, k.lastSeq)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/event"
 	"parley/internal/store"
 )
 
@@ -22,6 +23,19 @@ func First(ctx context.Context, tx *store.Tx, orgID, conversationID, typ string,
 		return fmt.Errorf("recording %s: %w", typ, err)
 	}
 	return nil
+}
+
+// Append appends events behind lastSeq in an epoch that was raised in the same transaction, and returns the log's new
+// end, from which a Writer goes on. It numbers the events.
+func (l *Log) Append(ctx context.Context, tx *store.Tx, orgID, conversationID string, epoch, lastSeq int64, events []parley.Event) (int64, error) {
+	for i := range events {
+		events[i].Seq = lastSeq + 1 + int64(i)
+	}
+	lastSeq += int64(len(events))
+	if err := tx.AppendEvents(ctx, orgID, conversationID, epoch, events); err != nil {
+		return 0, fmt.Errorf("recording %s: %w", events[0].Type, err)
+	}
+	return lastSeq, l.bus.Notify(ctx, tx, event.Position{ConversationID: conversationID, Seq: lastSeq})
 }
 
 // Follow gives tell every committed event above after, in order, as they come, until ctx ends. What this

@@ -51,7 +51,8 @@ type Options struct {
 	Logger *slog.Logger // nil = none
 }
 
-// Log commits the events of this process. It is safe for concurrent use and owns one goroutine.
+// Log commits the events of this process. It is safe for concurrent use and owns one goroutine, and on a shared database
+// a second one that hears of what other processes commit.
 type Log struct {
 	st     *store.Store
 	bus    *event.Bus
@@ -67,10 +68,11 @@ type Log struct {
 	ended   bool // the committer is gone: nothing can be appended any more
 	stats   Stats
 
-	wake   chan struct{}
-	done   chan struct{}
-	ctx    context.Context //nolint:containedctx // the committer's life: it ends when Close gives up
-	giveUp context.CancelFunc
+	wake      chan struct{}
+	done      chan struct{}
+	listening chan struct{}   // closed when nobody listens any more
+	ctx       context.Context //nolint:containedctx // the committer's life: it ends when Close gives up
+	giveUp    context.CancelFunc
 }
 
 // Stats is a snapshot for metrics. The counters begin at 0 with the process.
@@ -94,8 +96,18 @@ func New(st *store.Store, bus *event.Bus, o Options) *Log {
 	l := &Log{st: st, bus: bus, logger: o.Logger, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	l.ctx, l.giveUp = context.WithCancel(context.Background())
 	go l.run()
+	l.listening = make(chan struct{})
+	go func() {
+		defer close(l.listening)
+		if st.Shared() {
+			bus.Listen(l.ctx, st, l.logger)
+		}
+	}()
 	return l
 }
+
+// Bus is where the log publishes what it has committed.
+func (l *Log) Bus() *event.Bus { return l.bus }
 
 // Close commits what is pending, however often the database must be asked, and ends the committer. When ctx is
 // done first, what is still pending is lost and the error says how much.
@@ -108,6 +120,7 @@ func (l *Log) Close(ctx context.Context) error {
 	select {
 	case <-l.done:
 		l.giveUp()
+		<-l.listening
 		return nil
 	case <-ctx.Done():
 	}
@@ -116,6 +129,7 @@ func (l *Log) Close(ctx context.Context) error {
 	defer grace.Stop()
 	select {
 	case <-l.done:
+		<-l.listening
 	case <-grace.C:
 	}
 	return fmt.Errorf("closing the log: %d events were not committed: %w", l.Stats().Lost-before, ctx.Err())
@@ -137,8 +151,10 @@ func (l *Log) Stats() Stats {
 	return s
 }
 
-// Open returns the writer of a conversation for one epoch. lastSeq is the log's end when the epoch was raised.
+// Open returns the writer of a conversation for one epoch. lastSeq is the log's end as committed with the epoch, which
+// is published.
 func (l *Log) Open(orgID, conversationID string, epoch, lastSeq int64) *Writer {
+	l.bus.Publish(conversationID, lastSeq)
 	return &Writer{log: l, orgID: orgID, id: conversationID, epoch: epoch, lastSeq: lastSeq, done: make(chan struct{})}
 }
 

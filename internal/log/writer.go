@@ -35,8 +35,9 @@ type entry struct {
 	event     parley.Event
 	size      int
 	also      []func(context.Context, *store.Tx) error
-	committed chan error // intents only; capacity 1
-	abandoned bool       // guarded by log.mu: the waiter gave up, do not write it
+	along     func(context.Context, *store.Tx) error // instead of an event
+	committed chan error                             // intents only; capacity 1
+	abandoned bool                                   // guarded by log.mu: the waiter gave up, do not write it
 }
 
 // entryBytes is what an entry costs beside its text.
@@ -56,6 +57,14 @@ func (w *Writer) Fact(typ string, data any) { w.append(newEntry(typ, data), fals
 
 // Telemetry appends an event that may be dropped when the database does not keep up. It never blocks.
 func (w *Writer) Telemetry(typ string, data any) { w.append(newEntry(typ, data), true) }
+
+// Along writes something that belongs to the conversation and is no event, of a size in bytes, in the transaction of the
+// events around it: within 100 ms, and before what is appended later. The function runs on the committer's goroutine,
+// may run more than once, and must do nothing but use tx. It must check by itself that the conversation is still its
+// writer's. It never blocks.
+func (w *Writer) Along(size int, write func(context.Context, *store.Tx) error) {
+	w.append(&entry{event: parley.Event{At: time.Now()}, size: size + entryBytes, along: write}, false)
+}
 
 func (w *Writer) append(e *entry, droppable bool) {
 	if w.add(e, droppable) {

@@ -51,15 +51,15 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	switch agent := route.Agent; {
 	case agent == nil || agent.Type != parley.AgentVoice:
 		log.Info("call refused: no agent answers the number")
-		h.notice(w, textUnknown, "", "")
+		h.notice(w, textUnknown, "", "", "")
 	case !agent.Status.Answers():
 		log.Info("call refused: the agent is not active", slog.String("agent_id", agent.ID))
-		h.notice(w, textInactive, languageOf(agent), fallbackOf(agent))
+		h.notice(w, textInactive, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
-		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
+		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
 	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID) && !h.goesOn(r.Context(), route.OrgID, form):
-		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
+		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
 	default:
 		h.answer(w, r, form, call.Incoming{
 			OrgID: route.OrgID, Agent: *agent, CallSID: form.Get("CallSid"), AccountSID: form.Get("AccountSid"),
@@ -78,7 +78,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, form url.Values
 	case err != nil:
 		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
-		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent))
+		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent), callerID(in.From, in.To))
 	default:
 		h.connect(w, ticket, languageOf(&in.Agent), recordingNotice(in.Agent)...)
 	}
@@ -170,13 +170,22 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if code := form.Get("ErrorCode"); code != "" {
-		h.opt.Logger.Warn("the carrier fell back", slog.String("call_id", c.ID), slog.String("error_code", code), slog.String("error_url", form.Get("ErrorUrl")))
+		h.opt.Logger.Warn("the carrier fell back", slog.String("call_id", c.ID), slog.String("error_code", code), slog.String("error_path", pathOf(form.Get("ErrorUrl"))))
 	}
 	if isOver(form) {
 		h.twiml(w, twilio.Hangup{})
 		return
 	}
 	h.goOn(w, r, *c)
+}
+
+// pathOf is an address without its query, which may hold a token.
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Path
 }
 
 // goOn answers a call that lives and has no stream.
@@ -189,7 +198,7 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 	switch {
 	case err != nil:
 		h.opt.Logger.Error("call not resumed", slog.String("call_id", c.ID), slog.Any("error", err))
-		h.notice(w, textUnavailable, "", "")
+		h.notice(w, textUnavailable, "", "", "")
 	default:
 		h.follow(w, &c, next)
 		if next.Ticket != (call.Ticket{}) {
@@ -208,7 +217,7 @@ func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) 
 	case next.Intent == parley.IntentTransfer:
 		h.transfer(w, c, next)
 	case next.Intent == parley.IntentNotice || h.streams.isShut():
-		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
+		h.notice(w, textUnavailable, next.Language, next.FallbackNumber, callerID(c.From, c.To))
 	case next.Intent == parley.IntentKeys:
 		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})

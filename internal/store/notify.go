@@ -2,11 +2,10 @@ package store
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Notify tells the processes that Listen to a channel, when the transaction is committed. On SQLite it does nothing:
@@ -15,45 +14,38 @@ func (tx *Tx) Notify(ctx context.Context, channel, text string) error {
 	if tx.q.dialect.name != postgresDialect.name {
 		return nil
 	}
-	if _, err := tx.q.exec(ctx, `SELECT pg_notify($1, $2)`, channel, text); err != nil {
+	if err := tx.q.later(ctx, `SELECT pg_notify($1, $2)`, channel, text); err != nil {
 		return fmt.Errorf("notifying: %w", err)
 	}
 	return nil
 }
 
-// Listen calls heard once when it is ready and then for each notification on a channel, until ctx ends or the
-// connection breaks: what was said in between is lost. heard must not block. On SQLite it waits for the end of ctx. It
-// holds one connection. Server-wide.
-func (s *Store) Listen(ctx context.Context, channel string, heard func()) error {
+// Listen calls heard once with "" when it is ready and then with the text of each notification on a channel, until ctx
+// ends or the connection breaks: what was said in between is lost. heard must not block. On SQLite it waits for the end of ctx. It
+// holds one connection, beside the pools. Server-wide.
+func (s *Store) Listen(ctx context.Context, channel string, heard func(text string)) error {
 	if !s.Shared() {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	c, err := s.readers.Conn(ctx)
+	conn, err := pgx.ConnectConfig(ctx, s.listeners.Copy())
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
-	defer func() { _ = c.Close() }()
-	var broken error
-	_ = c.Raw(func(driverConn any) error { // a bad connection is not put back into the pool: it listens
-		std, ok := driverConn.(*stdlib.Conn)
-		if !ok {
-			broken = fmt.Errorf("listening: the connection is a %T", driverConn)
-			return driver.ErrBadConn
-		}
-		conn := std.Conn()
-		if _, broken = conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); broken != nil {
-			return driver.ErrBadConn
-		}
-		for {
-			heard()
-			if _, broken = conn.WaitForNotification(ctx); broken != nil {
-				return driver.ErrBadConn
-			}
-		}
-	})
-	if broken != nil {
-		return fmt.Errorf("listening: %w", broken)
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}()
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return fmt.Errorf("listening: %w", err)
 	}
-	return nil
+	heard("")
+	for {
+		said, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return fmt.Errorf("listening: %w", err)
+		}
+		heard(said.Payload)
+	}
 }

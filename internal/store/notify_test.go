@@ -18,7 +18,7 @@ func TestNotify(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		heard, ended := make(chan struct{}, 10), make(chan error, 1)
-		go func() { ended <- st.Listen(ctx, "parley_test", func() { heard <- struct{}{} }) }()
+		go func() { ended <- st.Listen(ctx, "parley_test", func(string) { heard <- struct{}{} }) }()
 		wait := func(what string) {
 			t.Helper()
 			select {

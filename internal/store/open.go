@@ -130,11 +130,11 @@ func SQLiteVersion(ctx context.Context) (version string, err error) {
 	return version, nil
 }
 
-func openPostgres(address string) (writer, readers *sql.DB, err error) {
+func openPostgres(address string) (writer, readers *sql.DB, listeners *pgx.ConnConfig, err error) {
 	cfg, err := pgx.ParseConfig(address)
 	if err != nil {
 		// pgx's message may repeat the address with its password.
-		return nil, nil, errors.New("opening database: the address is not a valid postgres:// URL")
+		return nil, nil, nil, errors.New("opening database: the address is not a valid postgres:// URL")
 	}
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = pgConnect
@@ -156,5 +156,5 @@ func openPostgres(address string) (writer, readers *sql.DB, err error) {
 		return db
 	}
 	// Two pools, so that slow lists never keep the event log from its commit.
-	return open(postgresWriters, "off"), open(postgresReaders, "on"), nil
+	return open(postgresWriters, "off"), open(postgresReaders, "on"), cfg, nil
 }

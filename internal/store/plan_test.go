@@ -16,7 +16,7 @@ import (
 )
 
 // scansAllowed are the statements about the whole server: they read small tables to the end.
-var scansAllowed = regexp.MustCompile(`^SELECT id, COALESCE.* FROM organization ORDER|^SELECT COUNT\(\*\) FROM (api_key|organization)`)
+var scansAllowed = regexp.MustCompile(`^SELECT id, COALESCE.* FROM organization ORDER|^SELECT COUNT\(\*\) FROM (api_key|organization|tool WHERE headers)`)
 
 // Every statement must reach its rows through an index. The plans are asked for with the arguments that the
 // methods really pass.
@@ -129,7 +129,7 @@ func callEverything(t *testing.T, st *store.Store) {
 	agent := storetest.Agent(t, st, org.ID, parley.AgentVoice, "+15550100001")
 	call := storetest.Call(t, st, agent)
 	key := parley.APIKey{ID: parley.NewID(), CreatedAt: storetest.Now()}
-	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Status: store.RunRunning, LeaseUntil: storetest.Now().Add(time.Hour)}
+	run := store.Run{ID: parley.NewID(), ConversationID: call.ID, Attempt: 1, Status: store.RunRunning, LeaseUntil: storetest.Now().Add(time.Hour)}
 	storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error {
 		_, _, _, attach := tx.AttachStream(ctx, []byte("t"), call.CallSID, "MZ", "p", time.Now())
 		if !parley.IsNotFound(attach) {
@@ -153,7 +153,13 @@ func callEverything(t *testing.T, st *store.Store) {
 		if _, err := tx.DeleteProcess(ctx, "p", 0); err != nil {
 			return err
 		}
+		if err := tx.AppendChunks(ctx, org.ID, run, []store.Chunk{{Seq: 1}}); err != nil {
+			return err
+		}
 		if _, err := tx.SweepIdempotency(ctx, time.Now()); err != nil {
+			return err
+		}
+		if err := tx.SweepVisitors(ctx, time.Now(), 1); err != nil {
 			return err
 		}
 		for _, try := range storetest.Tenancy(agent, agent, call, key, run) {
@@ -162,7 +168,10 @@ func callEverything(t *testing.T, st *store.Store) {
 				return err
 			}
 		}
-		return nil
+		_, e0 := tx.ExpireRuns(ctx, "p")
+		_, e1 := tx.ExpireRuns(ctx, "")
+		_, e2 := tx.SweepChunks(ctx, time.Now().Add(time.Hour))
+		return errors.Join(e0, e1, e2)
 	})
 	ctx := t.Context()
 	for _, sort := range []string{"createdAt", "updatedAt", "name"} {
@@ -204,12 +213,18 @@ func callEverything(t *testing.T, st *store.Store) {
 	_, e10 := st.ListProcesses(ctx)
 	_, e11 := st.ListLiveCalls(ctx, "p", 5)
 	_, e12 := st.ListOverCalls(ctx, time.Now(), 5)
+	_, e13 := st.ListExpiredRuns(ctx, time.Now(), 5)
+	_, e14 := st.ListStoppedRuns(ctx, "p")
 	if st.SharesRates() {
 		_, err := st.RefillRate(ctx, store.RateRequest{Key: org.ID, Interval: time.Second, Window: time.Minute, Demand: 1, Lease: 1})
 		_, sweep := st.SweepRates(ctx, "")
 		e9 = errors.Join(e9, err, sweep)
 	}
-	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12} {
+	_, _, login := st.FindLoginHolder(ctx, []byte("hash"), time.Now())
+	_, e15 := st.FindWidgetAgent(ctx, agent.ID)
+	_, e16 := st.FindVisitorSession(ctx, []byte("hash"))
+	_, e17 := st.HasSealed(ctx)
+	for i, err := range []error{login, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}

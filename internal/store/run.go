@@ -79,19 +79,14 @@ func (r *Reader) FindNewestRun(ctx context.Context, orgID, conversationID string
 	return find(ctx, r.q, "Run", scanRun, q, orgID, conversationID)
 }
 
-// CreateRun stores a run. While an unexpired run of the conversation is running it is a conflict; an
-// expired one is marked failed and replaced. A client's message id that is taken is a conflict, too.
+// CreateRun stores a run. While another run of the conversation is running, even one whose lease ended, it is a conflict.
+// A client's message id that is taken is a conflict, too.
 func (tx *Tx) CreateRun(ctx context.Context, orgID string, run Run) error {
 	if _, _, err := tx.FindPosition(ctx, orgID, run.ConversationID); err != nil {
 		return err
 	}
 	if run.StartedAt.IsZero() {
 		run.StartedAt = tx.now()
-	}
-	const expire = `UPDATE chat_run SET status = $3, ended_at = $4, lost = TRUE
-		WHERE org_id = $1 AND conversation_id = $2 AND status = 'running' AND lease_until <= $4`
-	if _, err := tx.q.exec(ctx, expire, orgID, run.ConversationID, string(RunFailed), micros(run.StartedAt)); err != nil {
-		return fmt.Errorf("expiring run: %w", err)
 	}
 	const q = `INSERT INTO chat_run (id, org_id, conversation_id, owner, status, lease_until, started_at, after_seq, message_seq, replaces,
 			client_scope, client_message_id, chunked)
@@ -107,10 +102,10 @@ func (tx *Tx) CreateRun(ctx context.Context, orgID string, run Run) error {
 	return nil
 }
 
-// RenewRun extends the lease of a running run; not_found when it is no longer running.
-func (tx *Tx) RenewRun(ctx context.Context, orgID, id string, until time.Time) error {
-	const q = `UPDATE chat_run SET lease_until = $3 WHERE org_id = $1 AND id = $2 AND status = 'running'`
-	n, err := tx.q.exec(ctx, q, orgID, id, micros(until))
+// RenewRun extends the lease of a running run for its owner and attempt; not_found when it is no longer theirs, or over.
+func (tx *Tx) RenewRun(ctx context.Context, orgID string, run Run, until time.Time) error {
+	const q = `UPDATE chat_run SET lease_until = $5 WHERE org_id = $1 AND id = $2 AND owner = $3 AND attempt = $4 AND status = 'running'`
+	n, err := tx.q.exec(ctx, q, orgID, run.ID, run.Owner, run.Attempt, micros(until))
 	if err != nil {
 		return fmt.Errorf("renewing run: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Options configure Open.
@@ -25,12 +27,13 @@ type Options struct {
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	Reader
-	dialect dialect
-	writer  *sql.DB
-	readers *sql.DB
-	delay   time.Duration
-	stats   statistics
-	group   group // of writes that wait for the only writer
+	dialect   dialect
+	writer    *sql.DB
+	readers   *sql.DB
+	listeners *pgx.ConnConfig // of connections that listen; nil on SQLite
+	delay     time.Duration
+	stats     statistics
+	group     group // of writes that wait for the only writer
 }
 
 // Deadlines and attempts of the store's own waits.
@@ -52,7 +55,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	var err error
 	if o.URL != "" {
 		s.dialect = postgresDialect
-		s.writer, s.readers, err = openPostgres(o.URL)
+		s.writer, s.readers, s.listeners, err = openPostgres(o.URL)
 	} else {
 		s.writer, s.readers, err = openSQLite(ctx, o.Path)
 	}

@@ -40,7 +40,7 @@ func (s *Session) fillerAt(now time.Time) time.Time {
 	case s.outcome != nil || s.ledger.sounds() || s.ready && s.callerSpeaking:
 		return time.Time{}
 	case !s.ready && s.connects == 0:
-		after = helloAfter
+		quiet, after = latest(quiet, s.filler.loud), helloAfter
 	case !s.ready && !s.seq.wanted && !s.midTurn && s.filler.loud.Before(o.since):
 		return time.Time{} // nobody waits for an answer: silence is as it should be
 	case !s.ready, s.outageAnswers():

@@ -16,6 +16,7 @@ type toolbox struct {
 	pending  map[string]bool // call ids that run
 	seen     map[string]bool // call ids that ran or run: none runs twice
 	response string          // the newest response that called one
+	unseen   bool            // results were given that no answer has been asked for yet
 	wg       *sync.WaitGroup
 	ctx      context.Context // the lifetime of the session's tools, owned by the session
 	cancel   context.CancelFunc
@@ -90,7 +91,7 @@ func (s *Session) giveResult(callID, output string) {
 	s.modelSent(s.model.SendToolResult(callID, output))
 }
 
-// onToolResult gives a result to the model and asks it to go on when no other call is open.
+// onToolResult gives a result to the model, which is asked to go on when no other call is open.
 func (s *Session) onToolResult(r toolResult) {
 	delete(s.tools.pending, r.call.CallID)
 	s.control(&r, time.Now())
@@ -101,7 +102,13 @@ func (s *Session) onToolResult(r toolResult) {
 	if s.leaves(r) {
 		return
 	}
-	if s.tools.running() == 0 {
+	s.tools.unseen = true
+}
+
+// answerResults asks for an answer to the results of tools when all are there and no further call can come: of several
+// calls in one response the first may be done before the last is told.
+func (s *Session) answerResults() {
+	if s.tools.unseen && s.tools.running() == 0 && !s.seq.busy() {
 		s.seq.want(leg.Ask{})
 	}
 }

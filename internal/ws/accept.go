@@ -47,7 +47,7 @@ func Accept(w http.ResponseWriter, r *http.Request, subprotocols ...string) (Soc
 	if err != nil {
 		return Socket{}, fmt.Errorf("websocket: take over the connection: %w", err)
 	}
-	peeked, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	peeked, _ := rw.Peek(rw.Reader.Buffered())
 	p := newPipe(conn)
 	return Socket{conn: p, pipe: p, early: append([]byte(nil), peeked...)}, nil
 }

@@ -10,12 +10,13 @@ import (
 )
 
 const (
-	lingerTime = time.Second // for a peer that broke the protocol to read why
-	partBytes  = 8 << 20     // what a peer can have under way when it gets the goodbye
+	answerTime = 5 * time.Second // for the answer to a goodbye, unless WriteTimeout is less
+	lingerTime = time.Second     // for a peer that broke the protocol to read why
+	partBytes  = 8 << 20         // what a peer can have under way when it gets the goodbye
 )
 
 // Close sends what is queued and says goodbye with status 1000. It returns at once; Done tells when the connection
-// is gone, at most 2×WriteTimeout later.
+// is gone: the peer has taken everything and answered, or has had its time for both.
 func (w *Conn) Close() { w.CloseWith(StatusNormal, "") }
 
 // CloseWith is Close with a status of RFC 6455 and a reason of at most 123 bytes. The first Close decides.
@@ -111,8 +112,8 @@ func (w *Conn) finish() {
 	}
 	w.mu.Unlock()
 	if !lost {
-		bound := time.AfterFunc(2*w.opt.WriteTimeout, w.CloseNow)
-		w.pipe.wait() // the goodbye stands behind what is queued
+		w.pipe.wait() // the goodbye stands behind what is queued; the pipe has its own deadline
+		bound := time.AfterFunc(min(w.opt.WriteTimeout, answerTime), w.CloseNow)
 		w.part()
 		_ = w.conn.Close() // TLS says goodbye too
 		bound.Stop()

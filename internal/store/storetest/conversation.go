@@ -174,40 +174,136 @@ func epochs(t *testing.T, st *store.Store) {
 func runs(t *testing.T, st *store.Store) {
 	agent := Agent(t, st, Organization(t, st).ID, parley.AgentChat)
 	c, at := Conversation(t, st, agent), Now()
-	run := store.Run{ID: parley.NewID(), ConversationID: c.ID, Owner: "p1", Status: store.RunRunning, LeaseUntil: at.Add(time.Minute), StartedAt: at}
+	run := store.Run{ID: parley.NewID(), OrgID: agent.OrgID, ConversationID: c.ID, Owner: "p1", Attempt: 1, Status: store.RunRunning, LeaseUntil: at.Add(time.Minute),
+		StartedAt: at, AfterSeq: 3, MessageSeq: 5, Replaces: "r", ClientScope: "visitor", ClientMessageID: "m1"}
 	create := func(r store.Run) error {
 		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateRun(ctx, agent.OrgID, r) })
 	}
 	same(t, create(run), nil, nil)
 	got, err := st.FindRun(t.Context(), agent.OrgID, run.ID)
-	run.OrgID, run.Attempt = agent.OrgID, 1
+	same(t, err, got, run)
+	got, err = st.FindClientRun(t.Context(), agent.OrgID, "visitor", "m1")
 	same(t, err, got, run)
 	second := run
-	second.ID, second.StartedAt = parley.NewID(), at.Add(30*time.Second)
+	second.ID, second.ClientMessageID, second.AfterSeq = parley.NewID(), "m2", 6
 	wantCode(t, "second run", create(second), parley.CodeConflict)
 
-	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
-		return tx.RenewRun(ctx, agent.OrgID, run.ID, at.Add(2*time.Minute))
-	})
-	second.StartedAt = at.Add(time.Minute)
-	wantCode(t, "run during a renewed lease", create(second), parley.CodeConflict)
-	second.StartedAt = at.Add(2 * time.Minute)
-	same(t, create(second), nil, nil)
-	first, err := st.FindRun(t.Context(), agent.OrgID, run.ID)
-	same(t, err, []any{first.Status, first.EndedAt}, []any{store.RunFailed, &second.StartedAt})
+	renew := func(r store.Run, until time.Time) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.RenewRun(ctx, agent.OrgID, r, until) })
+	}
+	same(t, renew(run, at.Add(2*time.Minute)), nil, nil)
+	other := run
+	other.Owner = "p2"
+	wantCode(t, "renewing for another process", renew(other, at), parley.CodeNotFound)
+	got, err = st.FindRun(t.Context(), agent.OrgID, run.ID)
+	same(t, err, got.LeaseUntil, at.Add(2*time.Minute))
 
-	finish := func(id string) error {
+	finish := func(id string, end store.RunEnd) error {
 		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
-			return tx.FinishRun(ctx, agent.OrgID, id, store.RunCompleted, at, store.RunEnd{})
+			return tx.FinishRun(ctx, agent.OrgID, id, store.RunFailed, at, end)
 		})
 	}
-	wantCode(t, "finishing a replaced run", finish(run.ID), parley.CodeNotFound)
-	err = TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.RenewRun(ctx, agent.OrgID, run.ID, at) })
-	wantCode(t, "renewing a replaced run", err, parley.CodeNotFound)
-	same(t, finish(second.ID), nil, nil)
-	third := run
-	third.ID = parley.NewID()
-	same(t, create(third), nil, nil)
+	end := store.RunEnd{MessageID: "m", ErrorType: "unavailable", ErrorText: "Sorry.", Lost: true}
+	same(t, finish(run.ID, end), nil, nil)
+	got, err = st.FindRun(t.Context(), agent.OrgID, run.ID)
+	same(t, err, []any{got.Status, got.EndedAt, got.RunEnd}, []any{store.RunFailed, &at, end})
+	wantCode(t, "finishing twice", finish(run.ID, end), parley.CodeNotFound)
+	wantCode(t, "renewing what is over", renew(run, at), parley.CodeNotFound)
+	same(t, create(second), nil, nil)
+	newest, err := st.FindNewestRun(t.Context(), agent.OrgID, c.ID)
+	same(t, err, newest.ID, second.ID)
+	again := run
+	again.ID = parley.NewID()
+	wantCode(t, "a client's id again", create(again), parley.CodeConflict)
+}
+
+// lostRuns: the runs of a dead process are found, and taken over by one other.
+func lostRuns(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentChat)
+	now := Now()
+	var all []store.Run
+	for i := range 3 {
+		r := store.Run{ID: parley.NewID(), OrgID: agent.OrgID, ConversationID: Conversation(t, st, agent).ID, Owner: "dead", Attempt: 1, Status: store.RunRunning,
+			StartedAt: now, LeaseUntil: now.Add(time.Hour)}
+		if i == 0 {
+			r.Owner = "alive"
+		}
+		all = append(all, r)
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateRun(ctx, agent.OrgID, r) })
+	}
+	expired := func() int {
+		found, err := st.ListExpiredRuns(t.Context(), time.Now(), 10)
+		same(t, err, nil, nil)
+		return len(found)
+	}
+	same(t, nil, expired(), 0)
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		n, err := tx.ExpireRuns(ctx, "dead")
+		same(t, err, n, int64(2))
+		return err
+	})
+	same(t, nil, expired(), 2)
+	adopt := func(id string) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.AdoptRun(ctx, agent.OrgID, id, "heir", now.Add(time.Hour))
+		})
+	}
+	wantCode(t, "adopting a run that is held", adopt(all[0].ID), parley.CodeNotFound)
+	won := race(4, func() error { return adopt(all[1].ID) }, func(err error) { wantCode(t, "late heir", err, parley.CodeNotFound) })
+	same(t, nil, won, 1)
+	got, err := st.FindRun(t.Context(), agent.OrgID, all[1].ID)
+	same(t, err, []any{got.Owner, got.Attempt}, []any{"heir", 2})
+
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.StopRun(ctx, agent.OrgID, all[1].ID) })
+	ids, err := st.ListStoppedRuns(t.Context(), "heir")
+	same(t, err, ids, []string{all[1].ID})
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExpireRuns(ctx, "")
+		return err
+	})
+	same(t, nil, expired(), 3)
+}
+
+// chunks: only the owner adds to a run, each chunk once, and they go some time after its end.
+func chunks(t *testing.T, st *store.Store) {
+	agent := Agent(t, st, Organization(t, st).ID, parley.AgentChat)
+	run := store.Run{ID: parley.NewID(), OrgID: agent.OrgID, ConversationID: Conversation(t, st, agent).ID, Owner: "p", Attempt: 1, Status: store.RunRunning, LeaseUntil: Now()}
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateRun(ctx, agent.OrgID, run) })
+	add := func(run store.Run, chunks ...store.Chunk) {
+		t.Helper()
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.AppendChunks(ctx, agent.OrgID, run, chunks) })
+	}
+	first, second := store.Chunk{Seq: 1, Text: "Wörd"}, store.Chunk{Seq: 2, Text: "s", Type: "tool.started", Data: `{"id":"a"}`}
+	add(run, first, second)
+	add(run, store.Chunk{Seq: 2, Text: "doubled"})
+	stranger := run
+	stranger.Attempt = 2
+	add(stranger, store.Chunk{Seq: 3, Text: "fenced"})
+	got, err := st.ListChunks(t.Context(), agent.OrgID, run.ID, 0, 0)
+	same(t, err, got, []store.Chunk{first, second})
+	got, err = st.ListChunks(t.Context(), agent.OrgID, run.ID, 1, 1)
+	same(t, err, got, []store.Chunk{second})
+
+	ended := Now()
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+		return tx.FinishRun(ctx, agent.OrgID, run.ID, store.RunCompleted, ended, store.RunEnd{})
+	})
+	add(run, store.Chunk{Seq: 3, Text: "too late"})
+	sweep := func(before time.Time, want int) {
+		t.Helper()
+		Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+			n, err := tx.SweepChunks(ctx, before)
+			same(t, err, n, want)
+			return err
+		})
+	}
+	sweep(ended, 0)
+	got, err = st.ListChunks(t.Context(), agent.OrgID, run.ID, 0, 0)
+	same(t, err, len(got), 2)
+	sweep(ended.Add(time.Second), 1)
+	got, err = st.ListChunks(t.Context(), agent.OrgID, run.ID, 0, 0)
+	same(t, err, len(got), 0)
+	sweep(ended.Add(time.Second), 0)
 }
 
 func runRace(t *testing.T, st *store.Store) {
