@@ -578,7 +578,7 @@ func (r *rig) run() {
 		} else {
 			r.t.Cleanup(r.session.Release)
 		}
-		r.out <- out
+		r.out <- *out
 	}()
 	carrier := r.carrier
 	quit := carrier.quit

@@ -50,7 +50,7 @@ func (s *Session) onReady(now time.Time) {
 	s.retellAll()
 }
 
-func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
+func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	now := time.Now()
 	if !ok {
 		s.modelEvents = nil
@@ -64,17 +64,17 @@ func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
 	s.pulse.beat(now)
 	switch ev.Kind {
 	case leg.ModelSessionCreated:
-		s.onSessionCreated(*ev, now)
+		s.onSessionCreated(ev, now)
 	case leg.ModelRateLimits:
 		s.outage.limited = now.Add(ev.Wait)
 	case leg.ModelSessionUpdated:
 		s.onReady(now)
 	case leg.ModelSpeechStarted:
-		s.onSpeechStarted(*ev, now)
+		s.onSpeechStarted(ev, now)
 	case leg.ModelSpeechStopped:
-		s.onSpeechStopped(*ev, now)
+		s.onSpeechStopped(ev, now)
 	case leg.ModelCommitted:
-		s.onCommitted(*ev, now)
+		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
 		s.memory.words(ev.ItemID, ev.Text)
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
@@ -84,9 +84,9 @@ func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
 	case leg.ModelError:
-		s.onModelError(*ev)
+		s.onModelError(ev)
 	default:
-		s.onResponse(*ev, now)
+		s.onResponse(ev, now)
 	}
 }
 

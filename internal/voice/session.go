@@ -211,7 +211,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 
 // Run holds the call until one side ends it or ctx is done. It returns at once then: the caller of Run commits
 // the outcome and closes the carrier's leg before Wait, because a model's socket may take its time to close.
-func (s *Session) Run(ctx context.Context) Outcome {
+func (s *Session) Run(ctx context.Context) *Outcome {
 	if s.begun {
 		s.goOn()
 	} else {
@@ -242,7 +242,7 @@ func (s *Session) Run(ctx context.Context) Outcome {
 	if s.outcome.Keep == 0 {
 		s.Release()
 	}
-	return *s.outcome
+	return s.outcome
 }
 
 // Release ends everything that belongs to the session but the carrier's leg; it does not wait for a socket.
