@@ -66,11 +66,11 @@ func (s *Session) unpark() {
 	s.lot = nil
 	l.leave()
 	for i := range l.events {
-		if s.onModel(&l.events[i], true); s.model != model || s.outcome != nil {
+		if s.onModel(l.events[i], true); s.model != model || s.outcome != nil {
 			return // the rest is of a session that is gone
 		}
 	}
 	if l.closed {
-		s.onModel(&leg.ModelEvent{}, false)
+		s.onModel(leg.ModelEvent{}, false)
 	}
 }
