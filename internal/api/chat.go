@@ -225,6 +225,7 @@ func (a *API) stream(hc huma.Context, run *chat.Run) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold the stream back
+	h.Set("Server-Timing", fmt.Sprintf("commit;dur=%.2f", float64(run.CommitWait.Microseconds())/1000))
 	s := sse{w: w, rc: http.NewResponseController(w)}
 	s.send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
 	ctx, cancel := context.WithCancel(r.Context())
