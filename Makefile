@@ -15,6 +15,7 @@ deps: ## install what the tests need beyond Go: PostgreSQL, Chromium, flite, Poc
 
 generate: ## write the generated files again
 	go run ./cmd/parley openapi > openapi.yaml.new && mv openapi.yaml.new openapi.yaml
+	go generate ./web/...
 
 check: ## formatting, vet, lint, generated files, known vulnerabilities
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi

@@ -81,7 +81,7 @@ func (c *ChatConfig) take(in *Input) {
 // set resets a null member to its default and lets read take any other.
 func set[T any](in *Input, name string, dst *T, def T, read func(*T)) {
 	if in.Null(name) {
-		in.skip(name)
+		in.Skip(name)
 		*dst = def
 		return
 	}
@@ -92,7 +92,7 @@ func set[T any](in *Input, name string, dst *T, def T, read func(*T)) {
 func (in *Input) language(old *string) *string {
 	var s string
 	if !in.Has("language") {
-		in.skip("language")
+		in.Skip("language")
 		return old
 	}
 	before := len(*in.problems)
@@ -124,7 +124,7 @@ func isLanguage(s string) bool {
 
 func (in *Input) e164(name string, old *string) *string {
 	if !in.Has(name) {
-		in.skip(name)
+		in.Skip(name)
 		return old
 	}
 	var s string

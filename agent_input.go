@@ -78,7 +78,7 @@ func (a Agent) take(in *Input, create bool) (Agent, []string, error) {
 
 func (a *Agent) takeNumbers(in *Input) {
 	if a.Type == AgentChat && in.Has("phoneNumbers") {
-		in.skip("phoneNumbers")
+		in.Skip("phoneNumbers")
 		in.Fail("phoneNumbers", "belongs to voice agents only. Remove it.")
 		return
 	}
@@ -96,7 +96,7 @@ func (a *Agent) takeNumbers(in *Input) {
 // takeConfig merges the config and reports whether the list of domains was sent.
 func (a *Agent) takeConfig(in *Input) (domains bool) {
 	if a.Voice == nil && a.Chat == nil { // the type is wrong, which is reported already
-		in.skip("config")
+		in.Skip("config")
 		return false
 	}
 	c := in.Object("config")
@@ -108,7 +108,7 @@ func (a *Agent) takeConfig(in *Input) (domains bool) {
 	} else {
 		a.Chat.take(c)
 	}
-	c.unknown()
+	c.Unknown()
 	return a.Chat != nil && c.Has("allowedDomains")
 }
 

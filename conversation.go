@@ -67,6 +67,7 @@ const (
 	EndServerStopped    = "server_stopped"    // drain ran out
 	EndInternalError    = "internal_error"
 	EndOverload         = "overload"
+	EndVisitor          = "visitor_ended" // the visitor of a chat began a new one, or wished it to end
 )
 
 // EndFailed reports whether an end reason makes the conversation failed instead of completed.

@@ -11,15 +11,15 @@ import (
 var rows = [][]string{
 	{"cmd/...", "scripts/..."},
 	{"internal/server", "internal/rehearsal"},
-	{"internal/api", "internal/phone"},
+	{"internal/api", "internal/phone", "internal/widget", "internal/dashboard"},
 	{"internal/voice", "internal/chat", "internal/number"},
 	{"internal/call", "internal/tool"},
 	{"internal/log"},
 	{"internal/event", "internal/auth", "internal/limit", "internal/bill", "internal/capacity", "internal/trace"},
 	{"internal/twilio", "internal/openai", "internal/browser", "internal/sim/model", "internal/sim/phone", "internal/store/storetest"},
 	{"internal/store", "internal/record", "internal/secret", "internal/config", "internal/sim/speech", "internal/sim/schema"},
-	{"internal/audio", "internal/ws", "internal/fastjson", "internal/respond", "internal/metric", "internal/web", "internal/leg", "internal/reference", "internal/api/apicheck", "internal/web/browsertest"},
-	{"", "web/webcall"}, // the domain; the browser's client, embedded
+	{"internal/audio", "internal/ws", "internal/fastjson", "internal/respond", "internal/metric", "internal/web", "internal/leg", "internal/reference", "internal/api/apicheck", "internal/web/browsertest", "internal/origin"},
+	{"", "web/webcall", "web/widget", "web/widget/bundle"}, // the domain; what browsers load, embedded, and its build
 }
 
 func rowOf(pkg string) int {

@@ -5,12 +5,19 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// The parts of DomainPattern.
+// The parts of DomainPattern. An internationalized name may be given as people write it: letters beyond ASCII, which
+// browsers turn into punycode. What of them is no name is for internal/origin to say.
 const (
+	// Without spaces, symbols, private use and surrogates: JavaScript reads the pattern in UTF-16. The two in the
+	// middle are the joiners of Persian and Indian names.
+	wideRanges = "\u00a1-\u167f\u1681-\u1fff\u200c\u200d\u2c00-\u2fff\u3001-\ud7ff\uf900-\uffef"
+	wideLabel  = `[A-Za-z0-9_` + wideRanges + `]([A-Za-z0-9_` + wideRanges + `-]{0,61}[A-Za-z0-9_` + wideRanges + `])?`
+	wideLast   = `[A-Za-z` + wideRanges + `]([A-Za-z0-9_` + wideRanges + `-]{0,61}[A-Za-z0-9_` + wideRanges + `])?`
+
 	labelPattern = `[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
-	lastPattern  = `[A-Za-z]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?`
 	portPattern  = `(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?`
 	wordPattern  = `[0-9A-Fa-f]{1,4}`
 )
@@ -19,7 +26,7 @@ const (
 const MaxDomain = 253
 
 // DomainPattern matches exactly the entries of allowedDomains that are accepted, for the API's document.
-var DomainPattern = `^(\*\.(` + labelPattern + `\.)*` + lastPattern + `|` + labelPattern + `(\.` + labelPattern + `)*|\[(` + addressPattern() + `)\])` + portPattern + `$`
+var DomainPattern = `^(\*\.(` + wideLabel + `\.)*` + wideLast + `|` + wideLabel + `(\.` + wideLabel + `)*|\[(` + addressPattern() + `)\])` + portPattern + `$`
 
 // addressPattern matches IPv6 addresses: eight words, or fewer with one "::" anywhere.
 func addressPattern() string {
@@ -62,7 +69,7 @@ func domainProblem(entry string) string {
 	switch {
 	case !wild && isIPv6(bare):
 		return ""
-	case !isHost(bare), wild && numeric:
+	case !isHostOf(bare, isWide), wild && numeric:
 		return "must be a host such as example.com, *.example.com or localhost:3000."
 	}
 	return ""
@@ -94,20 +101,28 @@ func isIPv6(host string) bool {
 	return err == nil && strings.Contains(inner, ":")
 }
 
-// isHost accepts DNS names in their ASCII form (internationalized names as xn--…), without a final dot.
-func isHost(host string) bool {
-	if len(host) == 0 || len(host) > MaxDomain {
-		return false
-	}
+// IsHost accepts DNS names in their ASCII form (internationalized names as xn--…), without a final dot.
+func IsHost(host string) bool {
+	return len(host) <= MaxDomain && isHostOf(host, func(rune) bool { return false })
+}
+
+// isHostOf accepts names of ASCII letters, digits, hyphens, underscores, and what also says.
+func isHostOf(host string, also func(rune) bool) bool {
 	for label := range strings.SplitSeq(host, ".") {
-		if len(label) == 0 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+		if n := utf8.RuneCountInString(label); n == 0 || n > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
-		for _, c := range []byte(label) {
-			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+		for _, c := range label {
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && !also(c) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// isWide reports whether c is in wideRanges.
+func isWide(c rune) bool {
+	return c >= 0xa1 && c <= 0x1fff && c != 0x1680 || c == 0x200c || c == 0x200d ||
+		c >= 0x2c00 && c <= 0xd7ff && c != 0x3000 || c >= 0xf900 && c <= 0xffef
 }

@@ -58,6 +58,7 @@ const (
 	EventRecordingStopped    = "recording.stopped"     // fact, RecordingData
 	EventRunStarted          = "run.started"           // intent, RunData: a chat turn begins
 	EventRunCompleted        = "run.completed"         // fact, RunData: a chat turn ended
+	EventMessageRated        = "message.rated"         // fact, MessageRatedData: what the visitor thinks of an answer
 	EventError               = "error"                 // fact, ErrorData
 	EventGap                 = "log.gap"               // telemetry was dropped, GapData
 	EventCostReached         = "cost.reached"          // fact, CostReachedData: the call has cost what it may
@@ -284,6 +285,13 @@ type RunData struct {
 	RunID    string `json:"runId"`
 	Status   string `json:"status,omitempty"`   // completed, stopped, failed; "" at the start
 	Replaces string `json:"replaces,omitempty"` // at the start: the run whose answer is given again, and counts no more
+}
+
+// MessageRatedData is a visitor's judgment of an answer; the newest counts.
+type MessageRatedData struct {
+	ItemID  string `json:"itemId"`
+	Rating  Rating `json:"rating"`
+	Comment string `json:"comment,omitempty"`
 }
 
 // ErrorData is a failure on one of the legs, in words for the operator and without secrets.

@@ -283,11 +283,11 @@ func (in *Input) Object(name string) *Input {
 	return newInput(join(in.prefix, name), m, in.problems)
 }
 
-// skip marks a member as known without reading it.
-func (in *Input) skip(name string) { in.read[name] = true }
+// Skip marks a member as known without reading it.
+func (in *Input) Skip(name string) { in.read[name] = true }
 
-// unknown records every member that no reader asked for.
-func (in *Input) unknown() {
+// Unknown records every member that no reader asked for.
+func (in *Input) Unknown() {
 	for _, name := range slices.Sorted(maps.Keys(in.raw)) {
 		if !in.read[name] {
 			in.Fail(name, "is not a known field. Remove it.")
@@ -297,6 +297,6 @@ func (in *Input) unknown() {
 
 // Done records unknown members and returns all problems as one CodeInvalid error, or nil.
 func (in *Input) Done() error {
-	in.unknown()
+	in.Unknown()
 	return Invalid(*in.problems)
 }

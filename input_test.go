@@ -196,9 +196,9 @@ func TestAgentFieldRules(t *testing.T) {
 
 func TestDomainEntries(t *testing.T) {
 	t.Parallel()
-	good := []string{"example.com", "*.example.com", "localhost", "localhost:3000", "example.com:8443", "xn--bcher-kva.example", "127.0.0.1:5000", "[::1]:3000", "EXAMPLE.com"}
+	good := []string{"example.com", "*.example.com", "localhost", "localhost:3000", "example.com:8443", "xn--bcher-kva.example", "127.0.0.1:5000", "[::1]:3000", "EXAMPLE.com", "bücher.example", "*.例え.テスト:8443"}
 	bad := []string{"", "*", "*.*.com", "a.*.com", "exa*mple.com", "https://example.com", "example.com/path", "example.com?", "user@example.com",
-		"example.com:", "example.com:0", "example.com:99999", "example.com:80a", "-a.com", "a..com", "example.com.", "bücher.example", "a b.com", "*.127.0.0.1", "[::1", "::1"}
+		"example.com:", "example.com:0", "example.com:99999", "example.com:80a", "-a.com", "a..com", "example.com.", "bü cher.example", "bücher\u3000.example", "💶.example", "a b.com", "*.127.0.0.1", "[::1", "::1"}
 	for _, d := range good {
 		if _, _, err := create(`{"name":"A","type":"chat","config":{"allowedDomains":["` + d + `"]}}`); err != nil {
 			t.Errorf("domain %q refused: %v", d, err)

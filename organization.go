@@ -62,7 +62,7 @@ func (o Organization) Apply(c Credentials, in *Input, serverDefault int) (Organi
 	}
 	if openai := in.Object("openai"); openai != nil {
 		openai.secret("apiKey", &c.OpenAIKey)
-		openai.unknown()
+		openai.Unknown()
 	}
 	if twilio := in.Object("twilio"); twilio != nil {
 		twilio.secret("accountSid", &c.TwilioAccountSID)
@@ -70,7 +70,7 @@ func (o Organization) Apply(c Credentials, in *Input, serverDefault int) (Organi
 			twilio.Fail("accountSid", "must be an account SID: AC and 32 hexadecimal digits.")
 		}
 		twilio.secret("authToken", &c.TwilioAuthToken)
-		twilio.unknown()
+		twilio.Unknown()
 		if c.TwilioAccountSID != "" && c.TwilioAuthToken == "" {
 			twilio.Fail("authToken", "is needed together with the account SID. Copy both from the Twilio console.")
 		}
@@ -85,9 +85,9 @@ func (o Organization) Apply(c Credentials, in *Input, serverDefault int) (Organi
 }
 
 func (o *Organization) takeLimits(in *Input) {
-	defer in.unknown()
+	defer in.Unknown()
 	if in.Null("requestsPerMinute") {
-		in.skip("requestsPerMinute")
+		in.Skip("requestsPerMinute")
 		o.RequestsPerMinute = nil
 		return
 	}
@@ -100,7 +100,7 @@ func (o *Organization) takeLimits(in *Input) {
 // secret reads a credential: printable characters without spaces, or null to remove it.
 func (in *Input) secret(name string, dst *string) {
 	if in.Null(name) {
-		in.skip(name)
+		in.Skip(name)
 		*dst = ""
 		return
 	}

@@ -23,7 +23,7 @@ func NewPhoneNumber(orgID string, in *Input, now time.Time, problem func(string)
 // Apply returns the number as a PATCH request asks. The receiver is not changed. Errors are as for NewPhoneNumber.
 func (n PhoneNumber) Apply(in *Input, now time.Time) (PhoneNumber, error) {
 	if in.Has("number") {
-		in.skip("number")
+		in.Skip("number")
 		in.Fail("number", "is fixed. Delete this number and add another instead.")
 	}
 	n.take(in)

@@ -50,7 +50,7 @@ func ParsePrices(body []byte) (Prices, error) {
 		carrier.prices(map[string]*float64{"streamPerMinute": &p.Carrier.StreamPerMinute})
 		carrier.prefixes("inbound", p.Carrier.Inbound)
 		carrier.prefixes("outbound", p.Carrier.Outbound)
-		carrier.unknown()
+		carrier.Unknown()
 	}
 	if err := in.Done(); err != nil {
 		return Prices{}, err
@@ -68,7 +68,7 @@ func (in *Input) entries(remove func(name string), read func(name string, m *Inp
 		}
 		if m := in.Object(name); m != nil {
 			read(name, m)
-			m.unknown()
+			m.Unknown()
 		}
 	}
 }
@@ -112,10 +112,10 @@ func (in *Input) prefixes(name string, dst map[string]float64) {
 	for _, prefix := range slices.Sorted(maps.Keys(list.raw)) {
 		switch {
 		case !isNumberPrefix(prefix):
-			list.skip(prefix)
+			list.Skip(prefix)
 			list.Fail(prefix, "is no prefix. Give the beginning of a number such as +49, client: for calls between programs, or * for all others.")
 		case list.Null(prefix):
-			list.skip(prefix)
+			list.Skip(prefix)
 			delete(dst, prefix)
 		default:
 			var price float64

@@ -15,7 +15,7 @@ var ToolMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
 // takeHTTP merges the member http and checks the whole of what comes out.
 func (t *Tool) takeHTTP(in *Input) {
 	if t.HTTP == nil { // the kind is wrong, which is reported already
-		in.skip("http")
+		in.Skip("http")
 		return
 	}
 	old := *t.HTTP
@@ -26,7 +26,7 @@ func (t *Tool) takeHTTP(in *Input) {
 			h.Required("url")
 		}
 		t.HTTP.take(h)
-		h.unknown()
+		h.Unknown()
 		t.HTTP.keepCredentials(h, old)
 	}
 	t.HTTP.check(func(name, problem string) { in.Fail("http."+name, problem) }, t.argumentNames())

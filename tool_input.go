@@ -69,7 +69,7 @@ func (t Tool) take(in *Input, now time.Time, check SchemaCheck) (Tool, []string,
 	t.takeHTTP(in)
 	switch {
 	case in.Null("access"), !in.Has("access") && (t.Access == "" || t.Access == usual):
-		in.skip("access")
+		in.Skip("access")
 		t.Access = t.usualAccess()
 	default:
 		in.Enum("access", &t.Access, AccessRead, AccessWrite)
@@ -97,7 +97,7 @@ func (t *Tool) usualAccess() string {
 
 func (t *Tool) takeFunctionName(in *Input) {
 	if in.Null("functionName") || t.FunctionName == "" && !in.Has("functionName") {
-		in.skip("functionName")
+		in.Skip("functionName")
 		t.FunctionName = FunctionName(t.Name)
 		return
 	}

@@ -84,7 +84,7 @@ func toolHostProblem(hostPort string) string {
 	if n, err := strconv.Atoi(port); problem == "" && port != "" && (err != nil || n < 1 || n > 65535 || port[0] < '1' || port[0] > '9') {
 		problem = "has a port that is not from 1 to 65535."
 	}
-	if problem == "" && (strings.Contains(host, "%") || !isHost(host) && !isIPv6(host)) {
+	if problem == "" && (strings.Contains(host, "%") || !IsHost(host) && !isIPv6(host)) {
 		problem = "must name a host such as api.example.com, an internationalized one in its xn-- form."
 	}
 	return problem

@@ -22,6 +22,15 @@ type Message struct {
 	At          time.Time `json:"at" doc:"When it began."`
 	Interrupted bool      `json:"interrupted" doc:"The other side cut it off."`
 	HeardText   *string   `json:"heardText" doc:"Spoken answers: what the caller heard of it; null when that is not known."`
+	// Feedback is of answers in chats.
+	Feedback *MessageFeedback `json:"feedback,omitempty" doc:"What the visitor thinks of an answer, when it has said so."`
+}
+
+// MessageFeedback is a visitor's judgment of an answer.
+type MessageFeedback struct {
+	Rating  Rating    `json:"rating" enum:"up,down" doc:"Whether it was good."`
+	Comment string    `json:"comment" doc:"In the visitor's words; may be empty." example:"That was quick."`
+	At      time.Time `json:"at" doc:"When it was said."`
 }
 
 // ToolCall is one run of a tool.
@@ -142,6 +151,11 @@ func (p *projector) apply(e Event) {
 	case EventUsage:
 		d := decode[UsageData](e)
 		p.bill(d)
+	case EventMessageRated:
+		d := decode[MessageRatedData](e)
+		if i, ok := p.item[d.ItemID]; ok {
+			p.rec.Messages[i].Feedback = &MessageFeedback{Rating: d.Rating, Comment: d.Comment, At: e.At}
+		}
 	case EventTurnLatency:
 		p.turns = append(p.turns, decode[TurnLatencyData](e))
 	}

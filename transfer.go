@@ -94,6 +94,6 @@ func (in *Input) target(at string, raw json.RawMessage) TransferTarget {
 	if n := o.e164("number", nil); n != nil {
 		t.Number = *n
 	}
-	o.unknown()
+	o.Unknown()
 	return t
 }

@@ -30,6 +30,8 @@ type soakOptions struct {
 	Calls  int `name:"calls" default:"2000" help:"Short calls, of a few seconds, one after another."`
 	Long   int `name:"long" default:"20" help:"Long calls, which go on as long as there are short ones, and a minute at least."`
 	AtOnce int `name:"at-once" default:"60" help:"Short calls at once."`
+
+	Profile string `name:"profile" type:"path" placeholder:"DIR" help:"Write heap profiles of before and after there; compare them with go tool pprof -diff_base."`
 }
 
 // Validate checks the numbers; kong calls it.
@@ -93,6 +95,9 @@ func (o soakOptions) Run(ctx context.Context) (err error) {
 	}
 	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""), debug: "http://" + debug}
 	env := append(s.env(dir, m.BaseURL(), m.Key()), "PARLEY_DEBUG_LISTEN="+debug)
+	if o.Profile != "" { // what stays of a call is small: every kibibyte is looked at
+		env = append(env, "GODEBUG=memprofilerate=1024")
+	}
 	if err := s.launch(ctx, dir, env, binary, "serve"); err != nil {
 		return err
 	}
@@ -122,6 +127,9 @@ func (k *soak) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	_, _ = fmt.Fprintf(out, "%-8s %s\n", "before", before)
+	if err := k.profile(ctx, "before"); err != nil {
+		return err
+	}
 	began := time.Now()
 	k.hold(ctx, k.Calls, k.Long, soakLongLeast)
 	took := time.Since(began)
@@ -137,6 +145,9 @@ func (k *soak) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	_, _ = fmt.Fprintf(out, "%-8s %s\n", "after", after)
+	if err := k.profile(ctx, "after"); err != nil {
+		return err
+	}
 	_, _ = fmt.Fprintf(out, "%d short calls, %d at once, and %d long ones in %v: %.1f short calls/s; RSS at the end of the calls %.1f MiB; the heap grew by %.2f MiB (at most %d); the server logged %d lines\n",
 		k.Calls, k.AtOnce, k.Long, took.Round(time.Second), float64(k.Calls)/took.Seconds(), mib(busy), mib(after.Heap-before.Heap), soakHeapBound>>20, k.s.logLines())
 	return k.verdict(before, after, out)
@@ -303,6 +314,20 @@ func (k *soak) memory(ctx context.Context, h *holding) (err error) {
 	h.Heap = int64(heap)
 	h.RSS, err = k.s.rss()
 	return err
+}
+
+// profile writes the heap's profile, when that is wanted.
+func (k *soak) profile(ctx context.Context, name string) error {
+	if k.Profile == "" {
+		return nil
+	}
+	debug := *k.s
+	debug.url = k.s.debug
+	raw, err := debug.get(ctx, "/debug/pprof/heap")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(k.Profile, name+".heap"), raw, 0o600)
 }
 
 // String says it in a line.

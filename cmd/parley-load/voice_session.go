@@ -13,6 +13,7 @@ type session struct {
 	configured bool
 	creates    bool // turn_detection.create_response
 	interrupts bool // turn_detection.interrupt_response
+	transcribe bool // input.transcription
 	waiting    bool // the caller has spoken and no answer has begun
 	answering  bool
 	response   int // number of the newest response
@@ -37,6 +38,7 @@ type clientMessage struct {
 	Session struct {
 		Audio struct {
 			Input struct {
+				Transcription *struct{} `json:"transcription"`
 				TurnDetection struct {
 					Create    *bool `json:"create_response"`
 					Interrupt *bool `json:"interrupt_response"`
@@ -62,6 +64,7 @@ func (l *rigCall) take(raw []byte, now time.Duration) {
 	case "session.update":
 		t := m.Session.Audio.Input.TurnDetection
 		s.creates, s.interrupts = t.Create == nil || *t.Create, t.Interrupt == nil || *t.Interrupt
+		s.transcribe = m.Session.Audio.Input.Transcription != nil
 		s.configured = true
 		s.say(l, `"type":"session.updated","session":{"type":"realtime","object":"realtime.session","output_modalities":["audio"]}`)
 	case "response.create":
@@ -147,6 +150,9 @@ func (s *session) endSpeech(l *rigCall) {
 	item := fmt.Sprintf(`"previous_item_id":null,"item":{"id":"item_u%d","object":"realtime.item","type":"message","status":"completed","role":"user","content":[{"type":"input_audio","transcript":null}]}`, s.spoken)
 	s.say(l, `"type":"conversation.item.added",`+item)
 	s.say(l, `"type":"conversation.item.done",`+item)
+	if s.transcribe {
+		s.say(l, fmt.Sprintf(`"type":"conversation.item.input_audio_transcription.completed","item_id":"item_u%d","content_index":0,"transcript":"Could you say that once more, please?","usage":{"type":"duration","seconds":2}`, s.spoken))
+	}
 	if s.answering {
 		return // the bridge took it for no interruption
 	}

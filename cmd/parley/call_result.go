@@ -111,7 +111,7 @@ func (c *callCmd) judge(r *phone.Report, record []parley.Event, turns int) error
 	switch {
 	case r.Failure != nil:
 		return c.failure(r.Failure)
-	case len(r.Notices) > 0:
+	case len(r.Notices) > 0 && len(r.Streams) == 0: // with a stream it may be the notice of a recording
 		return fmt.Errorf("no agent took the call; the caller heard: “%s”", r.Notices[0])
 	case r.EndedBy == "canceled":
 		return errors.New("interrupted: the call was hung up")

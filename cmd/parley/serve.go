@@ -28,6 +28,7 @@ import (
 	"parley/internal/store"
 	"parley/internal/trace"
 	"parley/internal/voice"
+	"parley/internal/widget"
 )
 
 type serveCmd struct {
@@ -67,6 +68,7 @@ type app struct {
 	recordings *record.Folder
 	phone      *phone.Handler
 	chat       *chat.Service
+	visits     *widget.Counts
 	server     *server.Server
 
 	closers []closer // ended in reverse order

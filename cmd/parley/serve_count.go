@@ -5,6 +5,7 @@ func (a *app) countThings() {
 	a.countCalls()
 	a.countTurns()
 	a.countLoad()
+	a.countVisits()
 	m := a.metrics
 	m.Counters("parley_model_tokens_total", "Tokens that models and transcriptions billed, by model and kind.", 1, a.bill.Tokens)
 	m.Counters("parley_cost_dollars_total", "Cost by model and kind of bill (response, transcription, carrier). Carrier minutes count when a call ends.", 1e-6, a.bill.Cost)
@@ -65,4 +66,12 @@ func (a *app) countLoad() {
 	})
 	m.Gauge("parley_scheduler_wait_p99_seconds", "How long goroutines waited to run in the last second.", func() float64 { return a.load.Last().Scheduler.Seconds() })
 	m.Gauge("parley_cpu_share", "Share of the processors in use in the last second, 0 to 1.", func() float64 { return a.load.Last().CPU })
+}
+
+func (a *app) countVisits() {
+	m, c := a.metrics, a.visits
+	m.Counters("parley_widget_sessions_total", "Chat sessions of websites, by kind: new, resumed.", 1, c.Sessions)
+	m.Counter("parley_widget_messages_total", "Messages of visitors that were accepted, repeated answers included.", func() float64 { return float64(c.Messages.Load()) })
+	m.Counters("parley_widget_refusals_total", "Requests of websites that were refused, by reason: origin, token, offline, a budget's name and so on.", 1, c.Refusals)
+	m.Gauge("parley_widget_streams_open", "Streams of answers that visitors follow.", func() float64 { return float64(c.Streams.Load()) })
 }

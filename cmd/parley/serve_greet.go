@@ -77,7 +77,10 @@ func (a *app) greetTry(line func(string, ...any), local string) {
 	}
 	if a.setup.chatAgentID != "" {
 		line("")
-		line("Chat with the example agent:")
+		line("Try the example chat on a sample site, and take its code for yours:")
+		line("    %s/try/%s", a.origin, a.setup.chatAgentID)
+		line("")
+		line("Or chat with it here:")
 		line("    curl %s/api/v1/agents/%s/chat \\", local, a.setup.chatAgentID)
 		line("      -H 'x-api-key: YOUR_KEY' -H 'content-type: application/json' -d '{\"message\":\"What time is it?\"}'")
 	}

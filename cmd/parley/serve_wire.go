@@ -14,6 +14,7 @@ import (
 	"parley/internal/capacity"
 	"parley/internal/chat"
 	"parley/internal/config"
+	"parley/internal/dashboard"
 	"parley/internal/event"
 	"parley/internal/limit"
 	"parley/internal/log"
@@ -26,6 +27,7 @@ import (
 	"parley/internal/tool"
 	"parley/internal/voice"
 	"parley/internal/web"
+	"parley/internal/widget"
 )
 
 // wire makes every part and connects it with the parts below it.
@@ -94,17 +96,34 @@ func (a *app) wireChat(tools *tool.Runner) {
 	a.onClose("chat", a.chat.Close)
 }
 
+// wireWidget makes the chat of websites.
+func (a *app) wireWidget() *http.ServeMux {
+	a.visits = widget.NewCounts()
+	mux := http.NewServeMux()
+	widget.New(widget.Options{
+		Store: a.store, Chat: a.chat, Ring: a.ring, PublicURL: a.origin, Budgets: widget.Budgets(a.cfg.Widget), Counts: a.visits, Logger: a.logger,
+	}).Register(mux)
+	return mux
+}
+
 func (a *app) wireServer() {
 	phones := http.NewServeMux()
 	a.phone.Register(phones)
+	failures, logins, tickets := limit.NewFailures(nil), auth.NewLogins(a.auth, a.origin), widget.NewTickets(a.ring)
+	pages := http.NewServeMux()
+	pages.Handle("GET /embed/{agentId}", widget.NewEmbed(a.store, tickets, a.logger))
+	dashboard.New(dashboard.Options{
+		Store: a.store, Auth: a.auth, Logins: logins, Failures: failures, Logger: a.logger, Simulated: a.model != nil,
+		Ticket: func(agentID string) string { return tickets.Mint(agentID, widget.PurposeTry, 0) },
+	}).Register(pages)
 	rest := api.New(api.Options{
-		Store: a.store, Auth: a.auth, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
+		Store: a.store, Auth: a.auth, Logins: logins, Failures: failures, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls, Recordings: a.recordings,
 		Numbers: number.New(number.Options{Store: a.store, Account: a.calls.Account, PublicURL: a.origin, APIURL: a.cfg.TwilioAPIURL, DefaultOrg: a.setup.org.ID, Logger: a.logger}),
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{
-		API: rest.Mux(), Phone: phones, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
+		API: rest.Mux(), Phone: phones, Widget: a.wireWidget(), Pages: pages, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
 		Page:  web.New(web.State{Origin: a.origin, Simulated: a.model != nil, VoiceAgentID: a.setup.voiceAgentID, ChatAgentID: a.setup.chatAgentID}),
 		Ready: []server.Check{{Name: "database", Run: a.store.Ping}, {Name: "log", Run: a.checkLog}, {Name: "capacity", Run: a.checkCapacity}},
 	})

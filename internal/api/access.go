@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,23 +36,36 @@ func (a *API) admit(o operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// authenticate finds who asks. Keys that are refused count against the client's address: beyond its limit only
-// keys that were valid here not long ago are looked at, so that nobody can go on guessing, and a neighbor's
-// mistakes shut nobody out.
+// authenticate finds who asks: by a key, or in its absence by a login. Those that are refused count against the
+// client's address: beyond its limit only keys that were valid here not long ago are looked at, so that nobody can go
+// on guessing, and a neighbor's mistakes shut nobody out.
 func (a *API) authenticate(ctx context.Context, r *http.Request, w http.ResponseWriter) (parley.Principal, error) {
-	client := respond.Client(ctx)
-	if wait, ok := a.failures.Allowed(client); !ok && auth.Presented(r.Header) && !a.opt.Auth.Known(r.Header) {
-		return parley.Principal{}, respond.WithRetry(parley.Errorf(parley.CodeRateLimited,
-			"Too many requests with a wrong API key came from your address. Check the key, and try again later."), wait)
+	client, byLogin := respond.Client(ctx), a.opt.Logins != nil && !auth.Presented(r.Header) && a.opt.Logins.Presented(r)
+	presented := byLogin || auth.Presented(r.Header)
+	if wait, ok := a.opt.Failures.Allowed(client); !ok && presented && !a.opt.Auth.Known(r.Header) {
+		return parley.Principal{}, TooManyFailures(wait)
 	}
-	who, err := a.opt.Auth.Authenticate(ctx, r.Header)
+	authenticate := func() (parley.Principal, error) { return a.opt.Auth.Authenticate(ctx, r.Header) }
+	if byLogin {
+		authenticate = func() (parley.Principal, error) { return a.opt.Logins.Authenticate(ctx, r) }
+	}
+	who, err := authenticate()
 	if parley.ErrorCode(err) == parley.CodeUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="parley"`)
-		if auth.Presented(r.Header) {
-			a.failures.Failed(client)
+		if presented {
+			a.opt.Failures.Failed(client)
+		}
+		if byLogin {
+			a.opt.Logins.Clear(w) // a page that goes on asking must not use up the address's attempts
 		}
 	}
 	return who, err
+}
+
+// TooManyFailures is the answer to an address that may not try to authenticate for now.
+func TooManyFailures(wait time.Duration) error {
+	return respond.WithRetry(parley.Errorf(parley.CodeRateLimited,
+		"Too many requests with a wrong API key came from your address. Check the key, and try again later."), wait)
 }
 
 // limit takes one request and sets the headers that say what is left. When several nodes share the limits and

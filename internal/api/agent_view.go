@@ -94,7 +94,7 @@ func (a *API) agentView(g parley.Agent, known map[string]parley.Tool) Agent {
 	v.Config = g.Voice
 	if g.Type == parley.AgentChat {
 		v.Config = g.Chat
-		v.EmbedCode = `<script async src="` + a.opt.PublicURL + `/widget.js?agent=` + g.ID + `" data-agent="` + g.ID + `"></script>`
+		v.EmbedCode = embedScript(a.opt.PublicURL, g.ID)
 		return v
 	}
 	numbers := append([]string{}, g.PhoneNumbers...)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"parley"
+	"parley/internal/origin"
 	"parley/internal/store"
 )
 
@@ -154,7 +155,7 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 			return refuse[Agent](err)
 		}
 		view := a.agentView(agent, known)
-		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, a.unpriced(agent), doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
+		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, a.unpriced(agent), unmatched(agent), doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
 			note: agentNote("create", agent, nil, view), after: settles[Agent](a, orgID, agent.PhoneNumbers)}, nil
 	}, nil
 }
@@ -165,6 +166,19 @@ func (a *API) unpriced(agent parley.Agent) []string {
 		return nil
 	}
 	return []string{"config.maxCost counts only the carrier and transcription, because this server knows no price of the model " + agent.Model + ". Add it to the price file (PARLEY_PRICES)."}
+}
+
+// unmatched warns of names that no browser would ever send.
+func unmatched(agent parley.Agent) (warnings []string) {
+	if agent.Chat == nil {
+		return nil
+	}
+	for i, entry := range agent.Chat.AllowedDomains {
+		if !origin.Known(entry) {
+			warnings = append(warnings, "config.allowedDomains["+strconv.Itoa(i)+"]: "+strconv.Quote(entry)+" is not a name that a website can have. It allows nothing.")
+		}
+	}
+	return warnings
 }
 
 func (a *API) getAgent(ctx context.Context, orgID string, in *AgentPath) (reply[Agent], error) {
@@ -208,7 +222,7 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 			warnings = append(warnings, agent.KeepTools(known)...)
 		}
 		if fields.Has("config") || fields.Has("model") {
-			warnings = append(warnings, a.unpriced(agent)...)
+			warnings = append(append(warnings, a.unpriced(agent)...), unmatched(agent)...)
 		}
 		if err := tx.UpdateAgent(ctx, orgID, agent); err != nil {
 			return refuse[UpdatedAgent](err)

@@ -31,6 +31,8 @@ import (
 type Options struct {
 	Store     *store.Store
 	Auth      *auth.Authenticator
+	Logins    *auth.Logins    // nil: keys only
+	Failures  *limit.Failures // of authentication, per client address; nil = its own
 	Logger    *slog.Logger
 	PublicURL string // origin without a final slash, for embed codes
 	Version   string
@@ -63,10 +65,9 @@ type API struct {
 	api huma.API
 	now func() time.Time
 
-	heavy    *limit.Slots                       // large answers under way, per organization
-	failures *limit.Failures                    // of authentication, per client address
-	swept    atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
-	queries  map[string]map[string]*huma.Schema // operation id → its query parameters
+	heavy   *limit.Slots                       // large answers under way, per organization
+	swept   atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
+	queries map[string]map[string]*huma.Schema // operation id → its query parameters
 }
 
 // New mounts every operation.
@@ -74,8 +75,11 @@ func New(opt Options) *API {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opt.Failures == nil {
+		opt.Failures = limit.NewFailures(nil)
+	}
 	opt.Patience = cmp.Or(opt.Patience, 30*time.Second)
-	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, failures: limit.NewFailures(nil), heavy: limit.NewSlots(heavyAtOnce)}
+	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, heavy: limit.NewSlots(heavyAtOnce)}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
 	a.readQueries()
@@ -89,6 +93,7 @@ func New(opt Options) *API {
 // operations is the list of everything that the API can do.
 func (a *API) operations() {
 	a.agentOperations()
+	a.embedOperations()
 	a.numberOperations()
 	a.toolOperations()
 	a.conversationOperations()

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,11 +16,6 @@ import (
 	"parley/internal/chat"
 	"parley/internal/respond"
 	"parley/internal/store"
-)
-
-const (
-	heartbeat    = 15 * time.Second // contract: at most 20 s apart
-	writeAllowed = 30 * time.Second // for one event to a slow reader
 )
 
 type chatInput struct {
@@ -221,52 +215,23 @@ func (a *API) answer(hc huma.Context, run *chat.Run) {
 // stream sends the events of a run until it ends or the client goes away, which the run does not notice.
 func (a *API) stream(hc huma.Context, run *chat.Run) {
 	r, w := unwrap(hc)
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold the stream back
-	h.Set("Server-Timing", fmt.Sprintf("commit;dur=%.2f", float64(run.CommitWait.Microseconds())/1000))
-	s := sse{w: w, rc: http.NewResponseController(w)}
-	s.send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
+	w.Header().Set("Server-Timing", fmt.Sprintf("commit;dur=%.2f", float64(run.CommitWait.Microseconds())/1000))
+	s := respond.NewStream(w)
+	s.Send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	events := run.Subscribe(ctx, 0)
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(respond.Heartbeat)
 	defer beat.Stop()
-	for s.err == nil {
+	for s.Err() == nil {
 		select {
 		case e, ok := <-events:
 			if !ok {
 				return
 			}
-			s.send(e.ID, e.Type, e.Data)
+			s.Send(e.ID, e.Type, e.Data)
 		case <-beat.C:
-			s.comment()
+			s.Beat()
 		}
-	}
-}
-
-// sse writes server-sent events; the first error stops it.
-type sse struct {
-	w   http.ResponseWriter
-	rc  *http.ResponseController
-	err error
-}
-
-func (s *sse) send(id int64, typ string, data any) {
-	raw, err := json.Marshal(data)
-	if err != nil {
-		s.err = err
-		return
-	}
-	s.write("id: %d\nevent: %s\ndata: %s\n\n", id, typ, raw)
-}
-
-func (s *sse) comment() { s.write(": still here\n\n") }
-
-func (s *sse) write(format string, args ...any) {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeAllowed)) // replaces the server's, which would cut the stream
-	if _, s.err = fmt.Fprintf(s.w, format, args...); s.err == nil {
-		s.err = s.rc.Flush()
 	}
 }

@@ -1,5 +1,5 @@
-// Package auth turns the credentials of a request into a parley.Principal in its context: API keys now,
-// dashboard logins and widget tokens with their issues.
+// Package auth turns the credentials of a request into a parley.Principal in its context: API keys, and the logins
+// of people in a browser.
 //
 // It decides who is asking, not what they may see: that is the organization id in every store method.
 package auth
@@ -95,15 +95,17 @@ func (a *Authenticator) look(ctx context.Context, hash [sha256.Size]byte, now ti
 	if err != nil {
 		return holder{}, err
 	}
-	found := holder{key: key, principal: parley.Principal{
-		OrgID: key.OrgID, KeyID: key.ID, KeyName: key.Name, Scopes: key.Scopes, ExpiresAt: key.ExpiresAt, PerMinute: org.RateLimit(a.limit),
-	}}
+	found := holder{key: key, principal: a.principal(key, org)}
 	if !key.Live(now) {
 		a.cache.drop(hash)
 		return found, nil
 	}
 	a.cache.put(hash, found, now)
 	return found, nil
+}
+
+func (a *Authenticator) principal(k parley.APIKey, org parley.Organization) parley.Principal {
+	return parley.Principal{OrgID: k.OrgID, KeyID: k.ID, KeyName: k.Name, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt, PerMinute: org.RateLimit(a.limit)}
 }
 
 // Known reports whether the request's key was valid here not long ago. Failed attempts of others behind the

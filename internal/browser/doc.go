@@ -18,5 +18,4 @@ const (
 	statusNormal   = 1000 // after `ended`
 	statusPolicy   = 1008 // the client broke the protocol, after `error`
 	statusTryAgain = 1013 // the stream ends here, the call does not: resume
-	statusGone     = 1001 // what a browser sends when its page goes away
 )

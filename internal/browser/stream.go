@@ -2,13 +2,10 @@ package browser
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"parley"
 	"parley/internal/leg"
@@ -194,8 +191,7 @@ func (s *Stream) read() {
 // next reads one message; deliver is false when it is not for the session.
 func (s *Stream) next(flow *flow) (ev leg.CarrierEvent, deliver bool, err error) {
 	raw, binary, err := s.conn.ReadEither()
-	if int(websocket.CloseStatus(err)) == statusGone {
-		s.hangUp()
+	if ws.CloseStatus(err) == ws.StatusGoingAway && s.hangUp() {
 		return leg.CarrierEvent{Kind: leg.CarrierStop}, true, nil // the page is gone for good: the next read fails
 	}
 	if err != nil {
@@ -231,10 +227,13 @@ func (s *Stream) next(flow *flow) (ev leg.CarrierEvent, deliver bool, err error)
 	return ev, kind == clientEvent || kind == clientStop, nil
 }
 
-func (s *Stream) hangUp() {
+// hangUp notes that the caller ended the call; it reports whether that is news.
+func (s *Stream) hangUp() bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	news := !s.stopped
 	s.stopped = true
-	s.mu.Unlock()
+	return news
 }
 
 // keep copies audio out of the connection's buffer.
@@ -257,7 +256,11 @@ func (s *Stream) drain() {
 	flow := newFlow(time.Now())
 	for {
 		raw, binary, err := s.conn.ReadEither()
-		if err != nil || !flow.admit(0, time.Now()) {
+		if err == nil && !flow.admit(0, time.Now()) {
+			s.conn.CloseNow()
+			err = errFlood
+		}
+		if err != nil {
 			s.lost(nil)
 			return
 		}
@@ -270,7 +273,7 @@ func (s *Stream) drain() {
 	}
 }
 
-// lost ends the reader. A refusal still has to be delivered, so the writer closes the socket then.
+// lost ends the reader; the socket ends by itself, after the goodbye of a refusal.
 func (s *Stream) lost(err error) {
 	select {
 	case <-s.done:
@@ -279,9 +282,4 @@ func (s *Stream) lost(err error) {
 			s.err = fmt.Errorf("web call: %w", err)
 		}
 	}
-	var refused errMessage
-	if errors.Is(err, errFlood) || errors.As(err, &refused) {
-		return
-	}
-	s.conn.CloseNow()
 }

@@ -26,7 +26,7 @@ func pair(t *testing.T) (*Stream, *client) {
 	t.Helper()
 	got, finish := make(chan ws.Socket, 1), make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := ws.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
+		c, err := ws.Accept(w, r, Subprotocol)
 		if err != nil {
 			t.Error(err)
 			return

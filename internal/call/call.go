@@ -155,6 +155,32 @@ func (s *Service) Route(ctx context.Context, to string) (Route, error) {
 	return Route{OrgID: orgID, Agent: &agent}, nil
 }
 
+// maxFallbacks bounds how far a chain of fallback numbers is followed.
+const maxFallbacks = 5
+
+// Circles reports whether a caller who is sent to a fallback number can be sent round in circles: the number leads to an
+// agent of this server, whose own fallback leads on to one that was there before. Each round would be another call to pay.
+func (s *Service) Circles(ctx context.Context, fallback string) (bool, error) {
+	seen := map[string]bool{}
+	for range maxFallbacks {
+		route, err := s.Route(ctx, fallback)
+		if err != nil {
+			return false, err
+		}
+		if route.Agent == nil {
+			return false, nil
+		}
+		if seen[route.Agent.ID] {
+			return true, nil
+		}
+		seen[route.Agent.ID] = true
+		if fallback, _ = spoken(*route.Agent); fallback == "" {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // Incoming is a verified webhook about a new call.
 type Incoming struct {
 	OrgID               string

@@ -204,14 +204,14 @@ func (s *Service) Answered(ctx context.Context, c parley.Call) error {
 }
 
 // Whisper checks who asks for the summary of a transfer, and books that the target is there or, with accept, takes the
-// call. The token is used up by the first leg that shows it; the same leg may come back with the key it was asked for.
-func (s *Service) Whisper(ctx context.Context, c parley.Call, token, legSID string, accept bool) (parley.Errand, error) {
+// call. The token is used up by the first leg that shows it; the same leg may come back with the key it was asked for. The
+// language is the agent's, in which the summary was written, "" when it is not known.
+func (s *Service) Whisper(ctx context.Context, c parley.Call, token, legSID string, accept bool) (e parley.Errand, language string, err error) {
 	refused := parley.Errorf(parley.CodeForbidden, "The summary is not for this call")
 	if c.Intent != parley.IntentTransfer || c.State != parley.CallTransferring || token == "" || legSID == "" {
-		return parley.Errand{}, refused
+		return parley.Errand{}, "", refused
 	}
-	var e parley.Errand
-	err := s.change(ctx, c, func(_ *store.Tx, now *parley.Call) error {
+	err = s.change(ctx, c, func(_ *store.Tx, now *parley.Call) error {
 		e = now.Errand
 		if e.TokenHash == "" || subtle.ConstantTimeCompare([]byte(e.TokenHash), []byte(hex.EncodeToString(HashToken(token)))) != 1 || e.LegSID != "" && e.LegSID != legSID {
 			return refused
@@ -230,7 +230,12 @@ func (s *Service) Whisper(ctx context.Context, c parley.Call, token, legSID stri
 		err = refused
 	}
 	if err != nil {
-		return parley.Errand{}, err
+		return parley.Errand{}, "", err
 	}
-	return e, nil
+	agent, err := s.st.FindAgent(ctx, c.OrgID, c.AgentID)
+	if err != nil && !parley.IsNotFound(err) {
+		return parley.Errand{}, "", fmt.Errorf("find the call's agent: %w", err)
+	}
+	_, language = spoken(agent)
+	return e, language, nil
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -183,7 +184,7 @@ func (s *Service) findPlace(ctx context.Context, tx *store.Tx, t *turn, req Requ
 	orgID := t.run.OrgID
 	if t.created = req.ConversationID == ""; t.created {
 		t.conv = parley.Conversation{
-			ID: parley.NewID(), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
+			ID: cmp.Or(req.BeginID, parley.NewID()), OrgID: orgID, AgentID: t.agent.ID, AgentName: t.agent.Name,
 			Channel: parley.ChannelChat, Status: parley.ConversationActive, Direction: "inbound",
 			StartedAt: t.began.UTC(), Simulated: t.endpoint.Simulated, Test: req.Test,
 			VisitorID: req.VisitorID, Origin: req.Origin,

@@ -111,6 +111,8 @@ type Request struct {
 	ConversationID string // "" begins a conversation
 	Message        string
 	Test           bool // works whatever the agent's status, and marks a new conversation
+	// BeginID is the id of the conversation when this message begins one; "" makes one. It is a conflict when it was used.
+	BeginID string
 	// VisitorID is the website's visitor: a new conversation belongs to it, and another's does not exist for it. "" is
 	// the API, which may continue every conversation.
 	VisitorID string

@@ -89,8 +89,9 @@ type Serve struct {
 	TwilioAPIURL     string `name:"twilio-api-url" env:"PARLEY_TWILIO_API_URL" default:"https://api.twilio.com" help:"Twilio REST origin (tests, regions)."`
 
 	Prices         `embed:""`
-	MaxCalls       int           `name:"max-calls" env:"PARLEY_MAX_CALLS" default:"0" help:"Calls that this process takes at once; more hear a notice or reach the agent's fallback number. 0: as many as go well, by the process's own lateness."`
-	MaxCallsPerOrg int           `name:"max-calls-per-organization" env:"PARLEY_MAX_CALLS_PER_ORGANIZATION" default:"0" help:"Calls of one organization that this process takes at once. 0: no limit of its own."`
+	MaxCalls       int `name:"max-calls" env:"PARLEY_MAX_CALLS" default:"0" help:"Calls that this process takes at once; more hear a notice or reach the agent's fallback number. 0: as many as go well, by the process's own lateness."`
+	MaxCallsPerOrg int `name:"max-calls-per-organization" env:"PARLEY_MAX_CALLS_PER_ORGANIZATION" default:"0" help:"Calls of one organization that this process takes at once. 0: no limit of its own."`
+	Widget         `embed:"" prefix:"widget-"`
 	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Requests per minute of organizations to which nothing else is granted; as many may come at once."`
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
 	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
@@ -108,7 +109,7 @@ func (s Serve) Simulated() bool { return s.OpenAIKey == "" && s.OpenAIBaseURL ==
 
 // Validate checks every value that can be checked without touching anything. kong calls it.
 func (s Serve) Validate() error {
-	checks := []func() error{s.Data.Validate, s.checkListen, s.checkOrigins, s.checkBootstrap, s.checkTwilio, s.checkNumbers, s.checkNetworks}
+	checks := []func() error{s.Data.Validate, s.checkListen, s.checkOrigins, s.checkBootstrap, s.checkTwilio, s.checkNumbers, s.Widget.check, s.checkNetworks}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
@@ -234,7 +235,8 @@ func split(list string) []string {
 // Origin returns the public origin without a final slash; listen is the address that was really taken.
 func (s Serve) Origin(listen net.Addr) string {
 	if s.PublicURL != "" {
-		return strings.TrimRight(s.PublicURL, "/")
+		scheme, host, _ := strings.Cut(strings.TrimRight(s.PublicURL, "/"), "://")
+		return strings.ToLower(scheme) + "://" + host
 	}
 	host, port, err := net.SplitHostPort(listen.String())
 	if ip, perr := netip.ParseAddr(host); err == nil && perr == nil && ip.IsUnspecified() {

@@ -73,6 +73,7 @@ func TestOrigin(t *testing.T) {
 		{"", "0.0.0.0:9000", "http://127.0.0.1:9000"},
 		{"", "[::]:9000", "http://127.0.0.1:9000"},
 		{"https://a.example/", "0.0.0.0:9000", "https://a.example"},
+		{"HTTPS://a.example:8443", "0.0.0.0:9000", "https://a.example:8443"},
 	} {
 		addr, err := net.ResolveTCPAddr("tcp", c.listen)
 		if err != nil {

@@ -22,7 +22,7 @@ const (
 	CarrierStop                         // the carrier ended the stream: the call is over or redirected
 )
 
-// CarrierEvent is one message from the caller's side. Payload is owned by the receiver.
+// CarrierEvent is one message from the caller's side. Payload is the receiver's until it takes the next event.
 type CarrierEvent struct {
 	Kind    CarrierKind
 	Payload []byte
@@ -54,8 +54,8 @@ const (
 	ModelError                                 // Err; EventID of the client event it answers, if any
 )
 
-// ModelEvent is one message from the model. Members that a kind does not name are zero. Slices are owned by
-// the receiver.
+// ModelEvent is one message from the model. Members that a kind does not name are zero. Audio is the receiver's until
+// it takes the next event.
 type ModelEvent struct {
 	Kind         ModelKind
 	EventID      string

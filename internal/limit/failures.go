@@ -29,15 +29,16 @@ func NewFailures(now func() time.Time) *Failures {
 
 // Allowed reports whether the address may try to authenticate, and if not, how long until it may.
 func (f *Failures) Allowed(addr netip.Addr) (retryAfter time.Duration, ok bool) {
-	d := f.quota.decision(f.own.debt(group(addr), f.clock()), false)
+	d := f.quota.decision(f.own.debt(Group(addr), f.clock()), false)
 	return d.RetryAfter, d.RetryAfter == 0
 }
 
 // Failed notes a failed authentication.
-func (f *Failures) Failed(addr netip.Addr) { f.own.take(group(addr), f.quota, f.clock()) }
+func (f *Failures) Failed(addr netip.Addr) { f.own.take(Group(addr), f.quota, f.clock()) }
 
-// group is the address that stands for all that count together. Addresses that are none count together, too.
-func group(addr netip.Addr) netip.Addr {
+// Group is the address that stands for all that count together: an IPv4 address, or an IPv6 /64, which is what one
+// customer gets. Addresses that are none count together, too.
+func Group(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if !addr.Is6() {
 		return addr

@@ -54,11 +54,11 @@ func TestAddressesAreGrouped(t *testing.T) {
 		{"fe80::1%eth0", "fe80::2%eth1", true},
 		{"::1", "127.0.0.1", false},
 	} {
-		if a, b := group(netip.MustParseAddr(c.a)), group(netip.MustParseAddr(c.b)); (a == b) != c.same {
+		if a, b := Group(netip.MustParseAddr(c.a)), Group(netip.MustParseAddr(c.b)); (a == b) != c.same {
 			t.Errorf("%s counts as %v, %s as %v", c.a, a, c.b, b)
 		}
 	}
-	if group(netip.Addr{}) != (netip.Addr{}) {
+	if Group(netip.Addr{}) != (netip.Addr{}) {
 		t.Error("no address")
 	}
 }

@@ -83,6 +83,7 @@ func (l *Log) take() (batch []*work) {
 	room := commitRows
 	for len(l.dirty) > 0 && room > 0 && len(batch) < commitConversations {
 		w := l.dirty[0]
+		l.dirty[0] = nil // the array behind lives on: it must not keep what belonged to an ended conversation
 		l.dirty = l.dirty[1:]
 		n := min(room, len(w.pending))
 		batch = append(batch, &work{w: w, entries: w.pending[:n:n]})
@@ -90,6 +91,8 @@ func (l *Log) take() (batch []*work) {
 		room -= n
 		if len(w.pending) > 0 { // the transaction is full
 			l.dirty = append(l.dirty, w)
+		} else {
+			w.pending = nil
 		}
 	}
 	for _, k := range batch {

@@ -70,9 +70,9 @@ type Log struct {
 
 	wake      chan struct{}
 	done      chan struct{}
-	listening chan struct{} // closed when nobody listens any more
-	ctx    context.Context //nolint:containedctx // the committer's life: it ends when Close gives up
-	giveUp context.CancelFunc
+	listening chan struct{}   // closed when nobody listens any more
+	ctx       context.Context //nolint:containedctx // the committer's life: it ends when Close gives up
+	giveUp    context.CancelFunc
 }
 
 // Stats is a snapshot for metrics. The counters begin at 0 with the process.

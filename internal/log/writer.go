@@ -36,8 +36,8 @@ type entry struct {
 	size      int
 	also      []func(context.Context, *store.Tx) error
 	along     func(context.Context, *store.Tx) error // instead of an event
-	committed chan error // intents only; capacity 1
-	abandoned bool       // guarded by log.mu: the waiter gave up, do not write it
+	committed chan error                             // intents only; capacity 1
+	abandoned bool                                   // guarded by log.mu: the waiter gave up, do not write it
 }
 
 // entryBytes is what an entry costs beside its text.

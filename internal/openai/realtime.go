@@ -42,9 +42,9 @@ type Realtime struct {
 	scratch []byte
 	nextID  int
 
-	// Of the reader: the ids of the newest audio, so that each delta does not make its own, and what its audio is cut from.
+	// Of the reader: the ids of the newest audio, so that each delta does not make its own, and where its audio is.
 	responseID, itemID string
-	slab               []byte
+	buffers            leg.Buffers
 }
 
 // DialRealtime opens a session. A refusal by the server is a *leg.ModelFailure (for example type
@@ -62,7 +62,7 @@ func DialRealtime(ctx context.Context, opt RealtimeOptions) (*Realtime, error) {
 	r := &Realtime{
 		conn:   ws.New(c, ws.Options{ReadLimit: 16 << 20, QueueBytes: 4 << 20, PingEvery: 20 * time.Second, WriteTimeout: 10 * time.Second}),
 		events: make(chan leg.ModelEvent, realtimeEvents),
-		done:   make(chan struct{}),
+		done:   make(chan struct{}), buffers: leg.NewBuffers(realtimeEvents),
 	}
 	r.reader.Add(1)
 	go r.read()
@@ -150,19 +150,27 @@ func (r *Realtime) read() {
 			r.finish(err)
 			return
 		}
-		ev, ok := r.fastAudio(raw)
-		if !ok {
-			ev, ok = decodeRealtime(raw)
-		}
-		if !ok {
-			continue
-		}
-		select {
-		case r.events <- ev:
-		case <-r.done:
+		if !r.deliver(raw) {
 			r.drain()
 			return
 		}
+	}
+}
+
+// deliver passes a message on; false when nobody listens any more. What it needs of stack is not kept while the reader
+// waits.
+//
+//go:noinline
+func (r *Realtime) deliver(raw []byte) bool {
+	var ev leg.ModelEvent
+	if !r.fastAudio(raw, &ev) && !decodeRealtime(raw, &ev) {
+		return true
+	}
+	select {
+	case r.events <- ev:
+		return true
+	case <-r.done:
+		return false
 	}
 }
 
@@ -185,5 +193,4 @@ func (r *Realtime) finish(err error) {
 		}
 		r.err = fmt.Errorf("model connection: %w", err)
 	}
-	r.conn.CloseNow()
 }

@@ -10,9 +10,9 @@ import (
 
 // fastAudio decodes an audio delta without reflection: it is the one frequent and large event. It takes the flat
 // shape that OpenAI sends, with each member once, and leaves everything else to decodeRealtime.
-func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
+func (r *Realtime) fastAudio(raw []byte, ev *leg.ModelEvent) bool {
 	if !bytes.Contains(raw[:min(len(raw), 100)], audioDelta) {
-		return ev, false
+		return false
 	}
 	m := fastjson.Reader{Raw: raw}
 	var typ, response, item, delta []byte
@@ -41,23 +41,23 @@ func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
 			}
 		default:
 			if bytes.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-				return ev, false // encoding/json does not mind the case
+				return false // encoding/json does not mind the case
 			}
 			valid = kind == fastjson.String || kind == fastjson.Literal || kind == fastjson.End
 		}
 		if !valid {
-			return ev, false
+			return false
 		}
 		if kind == fastjson.End {
 			break
 		}
 	}
 	if string(typ) != "response.output_audio.delta" {
-		return ev, false
+		return false
 	}
 	audio, ok := r.decodeAudio(delta)
 	if !ok {
-		return ev, false
+		return false
 	}
 	if r.responseID != string(response) {
 		r.responseID = string(response)
@@ -65,25 +65,15 @@ func (r *Realtime) fastAudio(raw []byte) (ev leg.ModelEvent, ok bool) {
 	if r.itemID != string(item) {
 		r.itemID = string(item)
 	}
-	return leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: r.responseID, ItemID: r.itemID, ContentIndex: index, Audio: audio}, true
+	*ev = leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: r.responseID, ItemID: r.itemID, ContentIndex: index, Audio: audio}
+	return true
 }
 
 var audioDelta = []byte(`"response.output_audio.delta"`)
 
-// slabBytes is 400 ms of audio: short deltas are cut from a slab, so that one costs a fraction of an allocation
-// and the receiver may keep it.
-const slabBytes = 3200
-
 func (r *Realtime) decodeAudio(b64 []byte) ([]byte, bool) {
 	need := base64.StdEncoding.DecodedLen(len(b64))
-	if cap(r.slab)-len(r.slab) < need {
-		r.slab = make([]byte, 0, max(slabBytes, need))
-	}
-	at := len(r.slab)
-	n, err := base64.StdEncoding.Decode(r.slab[at:at+need], b64)
-	if err != nil {
-		return nil, false
-	}
-	r.slab = r.slab[:at+n]
-	return r.slab[at : at+n : at+n], true
+	audio := r.buffers.Take(need)[:need]
+	n, err := base64.StdEncoding.Decode(audio, b64)
+	return audio[:n], err == nil
 }

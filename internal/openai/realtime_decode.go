@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"time"
@@ -82,6 +83,7 @@ type serverUsage struct {
 	Input        struct {
 		Text    int64 `json:"text_tokens"`
 		Audio   int64 `json:"audio_tokens"`
+		Cached  int64 `json:"cached_tokens"`
 		Details struct {
 			Text  int64 `json:"text_tokens"`
 			Audio int64 `json:"audio_tokens"`
@@ -97,12 +99,27 @@ func (u *serverUsage) response() *parley.Usage {
 	if u == nil {
 		return nil
 	}
-	return &parley.Usage{
-		InputTextTokens: u.Input.Text, InputAudioTokens: u.Input.Audio,
+	total := &parley.Usage{
 		CachedTextTokens: u.Input.Details.Text, CachedAudioTokens: u.Input.Details.Audio,
-		OutputTextTokens: u.Output.Text, OutputAudioTokens: u.Output.Audio,
 		InputTokens: u.InputTokens, OutputTokens: u.OutputTokens, TotalTokens: u.TotalTokens,
 	}
+	total.InputTextTokens, total.InputAudioTokens = kinds(u.InputTokens, u.Input.Text, u.Input.Audio)
+	total.OutputTextTokens, total.OutputAudioTokens = kinds(u.OutputTokens, u.Output.Text, u.Output.Audio)
+	if u.Input.Details.Text+u.Input.Details.Audio == 0 { // what of them was cached is not told: the cheaper kind first
+		total.CachedTextTokens = min(u.Input.Cached, total.InputTextTokens)
+		total.CachedAudioTokens = min(u.Input.Cached-total.CachedTextTokens, total.InputAudioTokens)
+	}
+	return total
+}
+
+// kinds completes what a server tells of the kinds of its tokens; all details are optional. The rest is reasoning, which
+// is billed as text. Where nothing is told all of it counts as sound, the dearer kind: a call's maxCost must hold.
+func kinds(total, text, audio int64) (int64, int64) {
+	rest := max(0, total-text-audio)
+	if text+audio == 0 {
+		return 0, rest
+	}
+	return text + rest, audio
 }
 
 func (u *serverUsage) transcription() *parley.Usage {
@@ -115,32 +132,40 @@ func (u *serverUsage) transcription() *parley.Usage {
 	}
 }
 
-// decodeRealtime reads one server event. ok is false for events that say nothing to the session. Input that
-// is not JSON or carries undecodable audio becomes a ModelError: one bad message must not end a call.
-func decodeRealtime(raw []byte) (ev leg.ModelEvent, ok bool) {
+// decodeRealtime reads one server event. It is false for events that say nothing to the session. Input that is not JSON
+// or carries undecodable audio becomes a ModelError: one bad message must not end a call. The event is not returned by
+// value: encoding/json needs the stack that its copies would take.
+func decodeRealtime(raw []byte, ev *leg.ModelEvent) bool {
 	var in serverEvent
 	if err := json.Unmarshal(raw, &in); err != nil {
 		if in.Type != "" && !known(in.Type) {
-			return leg.ModelEvent{}, false // a new event may use our members' names in another shape
+			return false // a new event may use our members' names in another shape
 		}
-		return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_event", Message: err.Error()}}, true
+		undecodable(ev, "undecodable_event", err)
+		return true
 	}
-	return interpret(in)
+	return interpret(&in, ev)
+}
+
+func undecodable(ev *leg.ModelEvent, code string, err error) {
+	*ev = leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: code, Message: err.Error()}}
 }
 
 // known reports whether events of a type say anything to the session.
+//
+//go:noinline
 func known(typ string) bool {
-	_, ok := interpret(serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}})
-	return ok
+	return interpret(&serverEvent{Type: typ, Session: &serverSession{}, Item: &serverItem{}, Response: &serverResponse{}}, new(leg.ModelEvent))
 }
 
-func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
-	ev = leg.ModelEvent{ResponseID: in.ResponseID, ItemID: in.ItemID, ContentIndex: in.ContentIndex}
+func interpret(in *serverEvent, ev *leg.ModelEvent) bool {
+	ev.ResponseID, ev.ItemID, ev.ContentIndex = in.ResponseID, in.ItemID, in.ContentIndex
 	switch in.Type {
 	case "response.output_audio.delta":
 		audio, err := base64.StdEncoding.DecodeString(in.Delta)
 		if err != nil {
-			return leg.ModelEvent{Kind: leg.ModelError, Err: &leg.ModelFailure{Type: "protocol", Code: "undecodable_audio", Message: err.Error()}}, true
+			undecodable(ev, "undecodable_audio", err)
+			return true
 		}
 		ev.Kind, ev.Audio = leg.ModelAudio, audio
 	case "response.output_audio_transcript.delta":
@@ -171,11 +196,11 @@ func interpret(in serverEvent) (ev leg.ModelEvent, ok bool) {
 	default:
 		return decodeObject(in, ev)
 	}
-	return ev, true
+	return true
 }
 
 // decodeObject reads the events that carry a session, an item or a response.
-func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
+func decodeObject(in *serverEvent, ev *leg.ModelEvent) bool {
 	switch {
 	case in.Type == "session.created" && in.Session != nil:
 		ev.Kind, ev.ItemID = leg.ModelSessionCreated, in.Session.ID
@@ -189,10 +214,11 @@ func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
 	case in.Type == "response.output_item.added" && in.Item != nil:
 		ev.Kind, ev.ItemID, ev.ItemType = leg.ModelItemAdded, in.Item.ID, in.Item.Type
 	case in.Type == "response.output_item.done" && in.Item != nil:
-		ev.Kind, ev.ItemID, ev.ItemType, ev.Status = leg.ModelItemDone, in.Item.ID, in.Item.Type, in.Item.Status
+		// status is optional in OpenAI's schema, and compatible servers leave it out: what is done is completed then.
+		ev.Kind, ev.ItemID, ev.ItemType, ev.Status = leg.ModelItemDone, in.Item.ID, in.Item.Type, cmp.Or(in.Item.Status, "completed")
 		ev.Text, ev.CallID, ev.Arguments = in.Item.Name, in.Item.CallID, in.Item.Arguments
 	case in.Type == "response.done" && in.Response != nil:
-		ev.Kind, ev.ResponseID, ev.Status = leg.ModelResponseDone, in.Response.ID, in.Response.Status
+		ev.Kind, ev.ResponseID, ev.Status = leg.ModelResponseDone, in.Response.ID, cmp.Or(in.Response.Status, "completed")
 		ev.Usage = in.Response.Usage.response()
 		if d := in.Response.StatusDetails; d != nil {
 			if d.Error != nil {
@@ -202,7 +228,7 @@ func decodeObject(in serverEvent, ev leg.ModelEvent) (leg.ModelEvent, bool) {
 			}
 		}
 	default:
-		return ev, false
+		return false
 	}
-	return ev, true
+	return true
 }

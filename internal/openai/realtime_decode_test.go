@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley"
 	"parley/internal/leg"
 )
 
@@ -34,12 +35,50 @@ func TestDecodeTakesWhatAServerMaySay(t *testing.T) {
 		`{"type":"response.output_audio.delta","delta":7}`:     leg.ModelError,
 		`{"type":"response.output_audio.delta","delta":"%%%"}`: leg.ModelError,
 	} {
-		ev, ok := decodeRealtime([]byte(raw))
+		var ev leg.ModelEvent
+		ok := decodeRealtime([]byte(raw), &ev)
 		if ok != (want != 0) || ok && ev.Kind != want {
 			t.Errorf("%s: kind %d, %v, want %d", raw, ev.Kind, ok, want)
 		}
 		if ok && (ev.Kind == leg.ModelError || ev.Kind == leg.ModelTranscriptFailed) && ev.Err == nil {
 			t.Errorf("%s: no failure", raw)
+		}
+	}
+}
+
+// TestDecodeDoneWithoutStatus: status is optional in OpenAI's schema. A function call that was done and never run would
+// leave the caller in silence.
+func TestDecodeDoneWithoutStatus(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		`{"type":"response.output_item.done","item":{"id":"i","type":"function_call","call_id":"c","name":"n","arguments":"{}"}}`: "completed",
+		`{"type":"response.output_item.done","item":{"id":"i","type":"function_call","status":"incomplete"}}`:                     "incomplete",
+		`{"type":"response.done","response":{"id":"r","status":null}}`:                                                            "completed",
+		`{"type":"response.done","response":{"id":"r","status":"cancelled"}}`:                                                     "cancelled",
+	} {
+		var ev leg.ModelEvent
+		if ok := decodeRealtime([]byte(raw), &ev); !ok || ev.Status != want {
+			t.Errorf("%s: status %q, want %q", raw, ev.Status, want)
+		}
+	}
+}
+
+// TestDecodeUsage: no token may go unbilled, or be billed as uncached, because a server gives fewer details.
+func TestDecodeUsage(t *testing.T) {
+	t.Parallel()
+	for usage, want := range map[string]parley.Usage{
+		`"input_tokens":20,"output_tokens":10`: {InputAudioTokens: 20, OutputAudioTokens: 10, InputTokens: 20, OutputTokens: 10},
+		`"input_tokens":20,"input_token_details":{"text_tokens":5,"audio_tokens":15,"cached_tokens":8}`: {
+			InputTextTokens: 5, InputAudioTokens: 15, CachedTextTokens: 5, CachedAudioTokens: 3, InputTokens: 20},
+		`"input_tokens":20,"input_token_details":{"text_tokens":5,"audio_tokens":15,"cached_tokens":8,"cached_tokens_details":{"audio_tokens":8}}`: {
+			InputTextTokens: 5, InputAudioTokens: 15, CachedAudioTokens: 8, InputTokens: 20},
+		`"output_tokens":30,"output_token_details":{"text_tokens":4,"audio_tokens":10}`: { // 16 of reasoning
+			OutputTextTokens: 20, OutputAudioTokens: 10, OutputTokens: 30},
+	} {
+		var ev leg.ModelEvent
+		ok := decodeRealtime([]byte(`{"type":"response.done","response":{"id":"r","usage":{`+usage+`}}}`), &ev)
+		if !ok || ev.Usage == nil || *ev.Usage != want {
+			t.Errorf("%s: %+v, want %+v", usage, ev.Usage, want)
 		}
 	}
 }

@@ -196,7 +196,8 @@ func FuzzDecodeRealtime(f *testing.F) {
 	f.Add([]byte(`{"type":"error"}`))
 	f.Add([]byte(`{"type":"response.done","response":{"usage":{"input_token_details":null}}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		ev, ok := decodeRealtime(raw)
+		var ev leg.ModelEvent
+		ok := decodeRealtime(raw, &ev)
 		if ok && (ev.Kind == 0 || ev.Kind == leg.ModelError && ev.Err == nil) {
 			t.Errorf("%q: %+v", raw, ev)
 		}
@@ -209,11 +210,11 @@ func FuzzFastAudio(f *testing.F) {
 	f.Add([]byte(`{"type":"response.output_audio.delta","delta":"AAAA","delta":"BBBB"}`))
 	f.Add([]byte(`{"type":"response.output_audio.delta","content_index":01,"item":{"id":"x"},"delta":""}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		fast, ok := new(Realtime).fastAudio(raw)
-		if !ok || !json.Valid(raw) {
+		var fast, slow leg.ModelEvent
+		if !new(Realtime).fastAudio(raw, &fast) || !json.Valid(raw) {
 			return
 		}
-		slow, _ := decodeRealtime(raw)
+		decodeRealtime(raw, &slow)
 		if slow.Kind == leg.ModelError {
 			return // a member that says nothing of audio has the wrong type: the fast way does not look
 		}
@@ -230,12 +231,13 @@ func FuzzFastAudio(f *testing.F) {
 func TestFastAudioTakesWhatOpenAISends(t *testing.T) {
 	t.Parallel()
 	r := new(Realtime)
-	ev, ok := r.fastAudio([]byte(`{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"AQID"}`))
+	var ev, next leg.ModelEvent
+	ok := r.fastAudio([]byte(`{"type":"response.output_audio.delta","event_id":"event_1","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"AQID"}`), &ev)
 	want := leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "resp_1", ItemID: "item_1", Audio: []byte{1, 2, 3}}
 	if !ok || !reflect.DeepEqual(ev, want) {
 		t.Errorf("%+v, %v", ev, ok)
 	}
-	next, _ := r.fastAudio([]byte(`{"type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_2","content_index":0,"delta":"BAUG"}`))
+	r.fastAudio([]byte(`{"type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_2","content_index":0,"delta":"BAUG"}`), &next)
 	if next.ItemID != "item_2" || ev.ItemID != "item_1" || !bytes.Equal(ev.Audio, want.Audio) {
 		t.Errorf("%+v after %+v", next, ev)
 	}
@@ -247,10 +249,11 @@ func BenchmarkDecodeAudioDelta(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			raw := []byte(`{"event_id":"event_1","type":"response.output_audio.delta","response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":"` +
 				base64.StdEncoding.EncodeToString(make([]byte, 8*ms)) + `"}`)
-			r := new(Realtime)
+			r := &Realtime{buffers: leg.NewBuffers(realtimeEvents)}
 			b.ReportAllocs()
+			var ev leg.ModelEvent
 			for b.Loop() {
-				if _, ok := r.fastAudio(raw); !ok {
+				if !r.fastAudio(raw, &ev) {
 					b.Fatal("not decoded")
 				}
 			}

@@ -1,9 +1,11 @@
 package phone
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"parley"
 	"parley/internal/call"
@@ -39,11 +41,29 @@ func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, language string,
 
 // notice answers with words and what follows them.
 func (h *Handler) notice(w http.ResponseWriter, t text, language, fallbackNumber string) {
-	if parley.IsE164(fallbackNumber) {
+	if parley.IsE164(fallbackNumber) && !h.circles(fallbackNumber) {
 		h.twiml(w, say(t, language), twilio.Dial{Number: twilio.DialNumber{Number: fallbackNumber}})
 		return
 	}
 	h.twiml(w, say(t, language), twilio.Hangup{})
+}
+
+// lookTime bounds the look-ups of a notice, whose caller waits.
+const lookTime = 2 * time.Second
+
+// circles reports whether a fallback number would send the caller round in circles. When that cannot be found out it is
+// dialed: most lead elsewhere.
+func (h *Handler) circles(number string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+	defer cancel()
+	circles, err := h.opt.Calls.Circles(ctx, number)
+	switch {
+	case err != nil:
+		h.opt.Logger.Warn("where a fallback number leads is not known", slog.Any("error", err))
+	case circles:
+		h.opt.Logger.Warn("fallback number not dialed: it leads back to this server's agents in circles; give one of a person")
+	}
+	return circles
 }
 
 // elsewhere sends the carrier round once more: this process is stopping, and the load balancer will soon send such

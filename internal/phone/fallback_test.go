@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -174,5 +175,39 @@ func TestResumeOfAnotherAccountsCall(t *testing.T) {
 	form := url.Values{"CallSid": {callSID}, "AccountSid": {"AC00000000000000000000000000000099"}, "To": {number}, "CallStatus": {"in-progress"}}
 	if status, body := h.post("/twilio/resume", defaultToken, form); status != 403 {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestFallbackDoesNotCircle: a fallback number that leads back to where the caller comes from would make one call after
+// another. One that leads to another agent, who answers or sends the caller out, is dialed.
+func TestFallbackDoesNotCircle(t *testing.T) {
+	t.Parallel()
+	const others, outside = "+15550100077", "+15550199999"
+	for name, c := range map[string]struct {
+		mine, theirs string
+		dialed       bool
+	}{
+		"to itself":                {number, "", false},
+		"to and fro":               {others, number, false},
+		"to another":               {others, "", true},
+		"to another, then outside": {others, outside, true},
+		"outside":                  {outside, "", true},
+		"to another that circles":  {others, others, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, storetest.SQLite(t), houseOptions{voice: func(v *parley.VoiceConfig) { v.FallbackNumber = new(c.mine) }})
+			other := storetest.NewAgent(h.org.ID, parley.AgentVoice)
+			other.PhoneNumbers = []string{others}
+			if c.theirs != "" {
+				other.Voice.FallbackNumber = new(c.theirs)
+			}
+			storetest.Write(t, h.st, func(ctx context.Context, tx *store.Tx) error { return tx.CreateAgent(ctx, h.org.ID, other) })
+			h.handler.StopTaking()
+			_, body := h.post("/twilio/voice", defaultToken, incoming(number))
+			if dialed := strings.Contains(body, "<Number>"+c.mine+"</Number>"); dialed != c.dialed || !dialed && !strings.Contains(body, "<Hangup>") || !strings.Contains(body, "busy") {
+				t.Errorf("dialed %v: %s", dialed, body)
+			}
+		})
 	}
 }

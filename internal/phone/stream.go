@@ -5,9 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"parley"
 	"parley/internal/call"
@@ -35,8 +34,13 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.streams.leave()
-	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the token is the proof, not the Origin
+	held := false
+	defer func() {
+		if !held {
+			h.streams.leave()
+		}
+	}()
+	conn, err := ws.Accept(w, r) // the token is the proof, not the Origin
 	if err != nil {
 		return // Accept has answered
 	}
@@ -45,11 +49,26 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 		h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
 		return
 	}
+	held = true
+	go h.beside(c.ID, func() {
+		defer func() {
+			stream.Close()
+			stream.Wait()
+		}()
+		h.hold(token, stream)
+	})
+}
+
+// beside holds a stream that has entered the gate, on a goroutine of its own: the request's ends with the upgrade, and
+// what it has of stack, buffers and headers is not kept for the length of a call. A panic is kept from other calls.
+func (h *Handler) beside(callID string, hold func()) {
+	defer h.streams.leave()
 	defer func() {
-		stream.Close()
-		stream.Wait()
+		if p := recover(); p != nil {
+			h.opt.Logger.Error("stream panicked", slog.String("call_id", callID), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
 	}()
-	h.hold(token, stream)
+	hold()
 }
 
 // expected finds the call that a token belongs to; otherwise it has answered.
@@ -83,19 +102,26 @@ func (h *Handler) expected(w http.ResponseWriter, r *http.Request, token string)
 
 // hold runs the session of an accepted stream from the use of its token to the end of its books.
 func (h *Handler) hold(token string, stream *twilio.MediaStream) {
-	start := stream.Start
-	ctx, cancel := context.WithTimeout(h.ctx, commitTimeout)
 	var a *call.Attachment
-	var err error
-	voice.Aside(func() { a, err = h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID) })
-	cancel()
+	voice.Aside(func() { a = h.attach(token, stream.Start) })
 	stream.Listen() // also when refused: the reader completes the closing handshake
-	if err != nil {
-		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
+	if a == nil {
 		return
 	}
 	a.HadMedia = stream.HadMedia
 	if out := h.opt.Host.Hold(h.ctx, stream, a); out.Intent != parley.IntentNone && !a.HungUp() {
 		h.farewells.expect(a.Call.ID)
 	}
+}
+
+// attach uses up the token of a stream; nil when it is not good for it.
+func (h *Handler) attach(token string, start twilio.Start) *call.Attachment {
+	ctx, cancel := context.WithTimeout(h.ctx, commitTimeout)
+	defer cancel()
+	a, err := h.opt.Calls.Attach(ctx, token, start.CallSID, start.AccountSID, start.StreamSID)
+	if err != nil {
+		h.opt.Logger.Warn("media stream refused", slog.String("call_sid", start.CallSID), slog.Any("error", err))
+		return nil
+	}
+	return a
 }

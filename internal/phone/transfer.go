@@ -107,7 +107,7 @@ func (h *Handler) whisper(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	pressed, asked := r.PostForm.Get("Digits"), r.PostForm.Has("Digits")
-	e, err := h.opt.Calls.Whisper(r.Context(), *c, r.URL.Query().Get("token"), r.PostForm.Get("CallSid"), pressed == "1")
+	e, language, err := h.opt.Calls.Whisper(r.Context(), *c, r.URL.Query().Get("token"), r.PostForm.Get("CallSid"), pressed == "1")
 	switch {
 	case parley.ErrorCode(err) == parley.CodeForbidden:
 		h.opt.Logger.Warn("summary of a transfer refused", slog.String("call_id", c.ID))
@@ -119,12 +119,15 @@ func (h *Handler) whisper(w http.ResponseWriter, r *http.Request) {
 	case asked:
 		h.twiml(w, twilio.Hangup{})
 	case e.Mode == parley.TransferScreened:
-		key := func(text string) twilio.Gather {
-			return twilio.Gather{Input: "dtmf", NumDigits: 1, Timeout: screenWait, Action: h.opt.PublicURL + r.URL.RequestURI(), Say: twilio.Say{Text: text}}
+		key := func(summary string) twilio.Gather {
+			return twilio.Gather{
+				Input: "dtmf", NumDigits: 1, Timeout: screenWait, Action: h.opt.PublicURL + r.URL.RequestURI(),
+				Say: sayAfter(summary, textAccept, language),
+			}
 		}
-		h.twiml(w, key(e.Summary+" To take the call, press 1."), key("To take the call, press 1."), twilio.Hangup{})
+		h.twiml(w, key(e.Summary), key(""), twilio.Hangup{})
 	default:
-		h.twiml(w, twilio.Say{Text: e.Summary})
+		h.twiml(w, twilio.Say{Language: localeOf(language), Text: e.Summary})
 	}
 }
 

@@ -388,7 +388,13 @@ func TestCallersKeysReachTheModel(t *testing.T) {
 // TestSummaryIsForTheTargetOnly: it takes the account's signature, the token, and the first leg that used it.
 func TestSummaryIsForTheTargetOnly(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, storetest.SQLite(t), control(houseOptions{}))
+	opt := control(houseOptions{})
+	targets := opt.voice
+	opt.voice = func(v *parley.VoiceConfig) {
+		targets(v)
+		v.Language = new("fi-FI")
+	}
+	h := newHouse(t, storetest.SQLite(t), opt)
 	h.model.Script(saysAndCalls(announcement, "transfer_call", `{"target":"Doctor","summary":"Secret knee."}`))
 	_, twiml := h.post("/twilio/voice", defaultToken, incoming(number))
 	l := h.join(twiml, "MZ0", question())
@@ -434,7 +440,7 @@ func TestSummaryIsForTheTargetOnly(t *testing.T) {
 	hung("a wrong token", regexp.MustCompile(`token=[^&]*`).ReplaceAllString(path, "token=wrong"), leg(child, callSID))
 	hung("no token", regexp.MustCompile(`&token=[^&]*`).ReplaceAllString(path, ""), leg(child, callSID))
 	for range 2 { // the carrier may ask again
-		if status, body := h.post(path, defaultToken, leg(child, "")); status != 200 || !strings.Contains(body, "Secret knee. To take the call, press 1.") {
+		if status, body := h.post(path, defaultToken, leg(child, "")); status != 200 || !strings.Contains(body, `<Say language="fi-FI">Secret knee. Ottakaa puhelu vastaan painamalla 1.</Say>`) {
 			t.Fatalf("the target: %d %s", status, body)
 		}
 	}

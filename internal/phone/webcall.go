@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley"
 	"parley/internal/browser"
 	"parley/internal/call"
@@ -42,14 +40,22 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	defer h.streams.leave()
-	conn, err := ws.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{browser.Subprotocol}})
+	held := false
+	defer func() {
+		if !held {
+			h.streams.leave()
+		}
+	}()
+	conn, err := ws.Accept(w, r, browser.Subprotocol) // the token is bound to the Origin
 	if err != nil {
 		return // Accept has answered
 	}
 	stream := browser.Accept(conn)
-	defer stream.Wait()
-	h.holdBrowser(c, proof, origin, stream)
+	held = true
+	go h.beside(c.ID, func() {
+		defer stream.Wait()
+		h.holdBrowser(c, proof, origin, stream)
+	})
 }
 
 // speaks reports whether a client takes the subprotocol: it names it, or none at all.

@@ -26,6 +26,19 @@ func (s *Server) routes() *http.ServeMux {
 		mux.Handle("/twilio/", phone)
 		mux.Handle("/web-call/", phone)
 	}
+	if s.opt.Widget != nil {
+		site := unrouted(s.opt.Widget, s.opt.Logger)
+		mux.Handle("/widget.js", site)
+		mux.Handle("/widget/", site)
+	}
+	if s.opt.Pages != nil {
+		pages := unrouted(s.opt.Pages, s.opt.Logger)
+		mux.Handle("/login", pages)
+		mux.Handle("/logout", pages)
+		mux.Handle("/try", pages)
+		mux.Handle("/try/", pages)
+		mux.Handle("/embed/", pages)
+	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /metrics", s.metrics)

@@ -39,6 +39,8 @@ type Options struct {
 	API     *http.ServeMux // everything under /api/v1/, /openapi.yaml, /openapi.json
 	Page    http.Handler   // everything that people see: / and its files
 	Phone   http.Handler   // /twilio/… and /web-call/…; nil = not mounted. An *http.ServeMux gets our 404 and 405
+	Widget  http.Handler   // /widget.js and /widget/…, for websites; nil = not mounted. Like Phone
+	Pages   *http.ServeMux // filled for each request: /login, /logout, /try/… and /embed/…; nil = not mounted
 	Metrics *metric.Registry
 
 	MetricsToken string         // "" = direct loopback requests only

@@ -157,7 +157,7 @@ func (tx *Tx) DeleteAgent(ctx context.Context, orgID, id string, at time.Time) e
 	if err != nil {
 		return err
 	}
-	const q = `UPDATE agent SET deleted_at = $3, updated_at = $3, revision = revision + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
+	const q = `UPDATE agent SET deleted_at = $3, updated_at = $3, visitors_revoked_at = $3, revision = revision + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL`
 	n, err := tx.q.exec(ctx, q, orgID, id, micros(at))
 	if err != nil {
 		return fmt.Errorf("deleting agent: %w", err)

@@ -39,12 +39,19 @@ func (r *Reader) FindAPIKey(ctx context.Context, orgID, id string) (parley.APIKe
 	return find(ctx, r.q, "API key", scanAPIKey, q, orgID, id)
 }
 
+// holderColumns are what authentication needs of a key and its organization.
+const holderColumns = `k.id, k.org_id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
+	COALESCE(o.label, o.name), o.name, o.created_at, o.rate_limit, o.rate_granted`
+
 // FindKeyHolder finds a key like FindAPIKeyByHash, together with its organization. It finds the organization.
-func (r *Reader) FindKeyHolder(ctx context.Context, hash []byte) (k parley.APIKey, o parley.Organization, err error) {
-	const q = `SELECT k.id, k.org_id, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
-		COALESCE(o.label, o.name), o.name, o.created_at, o.rate_limit, o.rate_granted
-		FROM api_key k JOIN organization o ON o.id = k.org_id WHERE k.hash = $1`
-	k, err = find(ctx, r.q, "API key", func(s scanner) (k parley.APIKey, err error) {
+func (r *Reader) FindKeyHolder(ctx context.Context, hash []byte) (parley.APIKey, parley.Organization, error) {
+	const q = `SELECT ` + holderColumns + ` FROM api_key k JOIN organization o ON o.id = k.org_id WHERE k.hash = $1`
+	return r.holder(ctx, "API key", q, hash)
+}
+
+// holder runs a query for holderColumns.
+func (r *Reader) holder(ctx context.Context, what, q string, args ...any) (k parley.APIKey, o parley.Organization, err error) {
+	k, err = find(ctx, r.q, what, func(s scanner) (k parley.APIKey, err error) {
 		var scopes string
 		var created, orgCreated int64
 		var expires, revoked, used *int64
@@ -57,7 +64,7 @@ func (r *Reader) FindKeyHolder(ctx context.Context, hash []byte) (k parley.APIKe
 		k.RevokedAt, k.LastUsedAt = timeOrNil(revoked), timeOrNil(used)
 		o.ID, o.CreatedAt = k.OrgID, fromMicros(orgCreated)
 		return k, fromJSON(scopes, &k.Scopes)
-	}, q, hash)
+	}, q, args...)
 	return k, o, err
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // scansAllowed are the statements about the whole server: they read small tables to the end.
-var scansAllowed = regexp.MustCompile(`^SELECT id, COALESCE.* FROM organization ORDER|^SELECT COUNT\(\*\) FROM (api_key|organization)`)
+var scansAllowed = regexp.MustCompile(`^SELECT id, COALESCE.* FROM organization ORDER|^SELECT COUNT\(\*\) FROM (api_key|organization|tool WHERE headers)`)
 
 // Every statement must reach its rows through an index. The plans are asked for with the arguments that the
 // methods really pass.
@@ -159,6 +159,9 @@ func callEverything(t *testing.T, st *store.Store) {
 		if _, err := tx.SweepIdempotency(ctx, time.Now()); err != nil {
 			return err
 		}
+		if err := tx.SweepVisitors(ctx, time.Now(), 1); err != nil {
+			return err
+		}
 		for _, try := range storetest.Tenancy(agent, agent, call, key, run) {
 			err := tx.Savepoint(ctx, func() error { return try(ctx, tx, org.ID) })
 			if store.IsBroken(err) {
@@ -217,7 +220,11 @@ func callEverything(t *testing.T, st *store.Store) {
 		_, sweep := st.SweepRates(ctx, "")
 		e9 = errors.Join(e9, err, sweep)
 	}
-	for i, err := range []error{e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14} {
+	_, _, login := st.FindLoginHolder(ctx, []byte("hash"), time.Now())
+	_, e15 := st.FindWidgetAgent(ctx, agent.ID)
+	_, e16 := st.FindVisitorSession(ctx, []byte("hash"))
+	_, e17 := st.HasSealed(ctx)
+	for i, err := range []error{login, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}

@@ -40,9 +40,9 @@ func Sign(token, publicURL string, form url.Values) string {
 }
 
 // Verify reports whether signature belongs to the request. publicURL is built from the configured public
-// origin, never from request headers. The same URL with its default port written out is accepted too, and for
-// the stream's ws/wss URL also with a trailing slash: which form Twilio signs depends on the client library,
-// and all candidates are our own address. Comparison takes constant time.
+// origin, never from request headers. The same URL without its port, or with the default one written out, is accepted
+// too, and for the stream's ws/wss URL also with a trailing slash: which form Twilio signs depends on the kind of
+// request, and all candidates are our own address. Comparison takes constant time.
 func Verify(token, publicURL string, form url.Values, signature string) bool {
 	if token == "" || signature == "" {
 		return false
@@ -62,15 +62,15 @@ func candidates(publicURL string) []string {
 	if err != nil {
 		return list
 	}
-	if u.Port() == "" {
-		for _, port := range defaultPorts(u.Scheme) {
-			scheme, rest, _ := strings.Cut(publicURL, "://")
-			host, path, slash := strings.Cut(rest, "/")
-			withPort := scheme + "://" + host + ":" + port
-			if slash {
-				withPort += "/" + path
-			}
-			list = append(list, withPort)
+	scheme, rest, _ := strings.Cut(publicURL, "://")
+	at := strings.IndexAny(rest+"/", "/?")
+	bare := scheme + "://" + strings.TrimSuffix(rest[:at], ":"+u.Port())
+	if u.Port() != "" {
+		list = append(list, bare+rest[at:])
+	}
+	for _, port := range defaultPorts(u.Scheme) {
+		if port != u.Port() {
+			list = append(list, bare+":"+port+rest[at:])
 		}
 	}
 	if strings.HasPrefix(u.Scheme, "ws") {

@@ -26,9 +26,9 @@ type Start struct {
 	} `json:"mediaFormat"`
 }
 
-// carrierEvents is how many decoded events may wait for the session: 640 ms of audio. The session never waits
+// carrierEvents is how many decoded events may wait for the session: 320 ms of audio. The session never waits
 // for anything slower than memory; a full channel makes the reader wait.
-const carrierEvents = 32
+const carrierEvents = 16
 
 // MediaStream is the caller's leg: one Media Streams WebSocket with µ-law audio in both directions. Methods
 // that send belong to one goroutine and never block; Close may be called by any.
@@ -45,16 +45,16 @@ type MediaStream struct {
 
 	media, mark, clear []byte // message prefixes with the stream's SID
 	scratch            []byte
-	slab               []byte
+	buffers            leg.Buffers // of the reader
 }
 
-// AcceptStream takes over an upgraded socket, reads Twilio's `connected` and `start` within the deadline and
+// AcceptStream takes over an upgraded socket, reads up to Twilio's `start` within the deadline and
 // starts delivering events. On error the socket is closed.
 func AcceptStream(c ws.Socket, deadline time.Duration) (*MediaStream, error) {
 	s := &MediaStream{
 		conn:   ws.New(c, ws.Options{ReadLimit: 256 << 10, QueueBytes: 1 << 20, WriteTimeout: 5 * time.Second}),
 		events: make(chan leg.CarrierEvent, carrierEvents),
-		done:   make(chan struct{}),
+		done:   make(chan struct{}), buffers: leg.NewBuffers(carrierEvents),
 	}
 	timer := time.AfterFunc(deadline, s.conn.CloseNow)
 	err := s.readStart()
@@ -80,8 +80,11 @@ func (s *MediaStream) Listen() {
 	go s.read()
 }
 
+// maxPreamble bounds the messages before `start`.
+const maxPreamble = 20
+
 func (s *MediaStream) readStart() error {
-	for _, want := range []string{"connected", "start"} {
+	for range maxPreamble {
 		raw, err := s.conn.Read()
 		if err != nil {
 			return err
@@ -90,16 +93,23 @@ func (s *MediaStream) readStart() error {
 		if err := json.Unmarshal(raw, &m); err != nil {
 			return fmt.Errorf("first messages: %w", err)
 		}
-		if m.Event != want {
-			return fmt.Errorf("got %q where %q was expected", m.Event, want)
+		switch m.Event {
+		case "start":
+			return s.begin(m.Start)
+		case "media", "mark", "dtmf", "stop":
+			return fmt.Errorf("got %q where \"start\" was expected", m.Event)
 		}
-		if want == "start" {
-			if m.Start == nil {
-				return errors.New("start message without start")
-			}
-			s.Start = *m.Start
-		}
+		// Twilio's `connected` says nothing that we need, and others may be added.
 	}
+	return errors.New("no start message among the first ones")
+}
+
+// begin checks what Twilio says about the stream.
+func (s *MediaStream) begin(start *Start) error {
+	if start == nil {
+		return errors.New("start message without start")
+	}
+	s.Start = *start
 	if f := s.Start.MediaFormat; f.Encoding != "audio/x-mulaw" || f.SampleRate != 8000 || f.Channels != 1 {
 		return fmt.Errorf("media format %s/%d/%d is not audio/x-mulaw/8000/1", f.Encoding, f.SampleRate, f.Channels)
 	}
@@ -179,16 +189,27 @@ func (s *MediaStream) read() {
 			s.finish(err)
 			return
 		}
-		ev, ok := s.decode(raw)
-		if !ok {
-			continue
-		}
-		select {
-		case s.events <- ev:
-		case <-s.done:
+		if !s.deliver(raw) {
 			s.drain()
 			return
 		}
+	}
+}
+
+// deliver passes a message on; false when nobody listens any more. What it needs of stack is not kept while the reader
+// waits.
+//
+//go:noinline
+func (s *MediaStream) deliver(raw []byte) bool {
+	ev, ok := s.decode(raw)
+	if !ok {
+		return true
+	}
+	select {
+	case s.events <- ev:
+		return true
+	case <-s.done:
+		return false
 	}
 }
 
@@ -208,17 +229,16 @@ func (s *MediaStream) finish(err error) {
 	default:
 		s.err = fmt.Errorf("media stream: %w", err)
 	}
-	s.conn.CloseNow()
 }
 
 // decode reads one message; unknown events and undecodable messages say nothing (ok false): Twilio may add
 // events, and one bad frame must not end a call.
 func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
-	if payload, ok := s.fastMedia(raw); ok {
-		if !s.heard.Load() {
+	if ev, ok := s.fast(raw); ok {
+		if ev.Kind == leg.CarrierMedia && !s.heard.Load() {
 			s.heard.Store(true)
 		}
-		return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: payload}, true
+		return ev, true
 	}
 	var m streamMessage
 	if err := json.Unmarshal(raw, &m); err != nil {
@@ -226,7 +246,7 @@ func (s *MediaStream) decode(raw []byte) (leg.CarrierEvent, bool) {
 	}
 	switch m.Event {
 	case "media":
-		if m.Media.Track == "inbound" && len(m.Media.Payload) > 0 {
+		if m.Media.Track != "outbound" && len(m.Media.Payload) > 0 { // only the caller's track is asked for
 			s.heard.Store(true)
 			return leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: m.Media.Payload}, true
 		}

@@ -123,7 +123,7 @@ func (s *Session) returns() {
 		s.seq.want(leg.Ask{})
 	case e.Digits != "":
 		s.note("The keys " + spaced(e.Digits) + " were pressed. Wait for what the other side says.")
-		s.seq.wanted = false
+		s.seq.wanted, s.tools.unseen = false, false
 	default:
 		s.note("What you began did not happen, for a technical reason: the call goes on. Tell the caller if they wait for it.")
 		s.seq.want(leg.Ask{})

@@ -39,6 +39,25 @@ func (s *Session) responseFailed(responseID string, fail *leg.ModelFailure, now 
 	}
 }
 
+// excuse is asked for in place of an answer that the provider withheld.
+const excuse = `Your answer could not be given. Tell the caller in one short sentence, in the language of the conversation, that you cannot say more about that, and ask what else you can do for them.`
+
+// responseCut: the provider ended a response by its filter or its length. A caller who has heard nothing, or has heard the
+// agent fall silent within a sentence, hears an excuse; when that is cut as well, the response has failed.
+func (s *Session) responseCut(ev leg.ModelEvent, now time.Time) {
+	filtered := ev.Err != nil && ev.Err.Code == "content_filter"
+	answered := s.spoke == ev.ResponseID || s.tools.response == ev.ResponseID
+	sorry := leg.Ask{Instructions: s.instruct(excuse), NoTools: true}
+	switch asked := s.seq.asked; {
+	case asked == sorry && !answered:
+		s.responseFailed(ev.ResponseID, ev.Err, now)
+		return
+	case asked != sorry && !optional(asked.Purpose) && (filtered || !answered):
+		s.seq.want(sorry)
+	}
+	s.fault("model", "incomplete", failureText(ev.Err))
+}
+
 // rateLimited reports whether a failure passes with time, in any session.
 func rateLimited(fail *leg.ModelFailure) bool {
 	if fail == nil {

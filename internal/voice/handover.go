@@ -44,10 +44,8 @@ func (s *Session) letGo() { s.outcome = &Outcome{Detached: true, HandOver: true}
 
 // stopped ends the run because the process stops. A call that another process takes is not ended for it.
 func (s *Session) stopped() {
-	select {
-	case <-s.cfg.HandOver:
+	if closed(s.cfg.HandOver) {
 		s.onHandOver()
-	default:
 	}
 	if s.handing {
 		s.letGo()

@@ -106,12 +106,7 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 	h.opt.Counts.attached(a.Call.Resumes > 0)
 	watched, rec := h.opt.Counts.watch(carrier, a.Writer)
 	recording := h.beginRecording(a, rec, logger)
-	s, leave := h.sit(a.Call.ID)
-	if s != nil {
-		s.Rejoin(watched, rec, a.Call, recording, a.Over(), a.Taken())
-	} else {
-		Aside(func() { s = h.session(ctx, watched, rec, a, recording, logger) })
-	}
+	s, leave := h.seat(ctx, watched, rec, a, recording, logger)
 	out := h.run(ctx, s, logger)
 	endRecording(rec, recording)
 	h.count(out)
@@ -123,13 +118,30 @@ func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Ou
 		s.Wait()
 		leave(nil, 0)
 	}
+	h.report(out, begun, logger)
+	return out
+}
+
+// seat finds the session that was kept for a call, or makes it one, and takes its seat, which must be left. Like all of
+// Hold's large steps it is a function of its own: while the call is held, its goroutine keeps their stack no longer.
+func (h *Host) seat(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, recording *record.Writer, logger *slog.Logger) (*Session, func(*Session, time.Duration)) {
+	s, leave := h.sit(a.Call.ID)
+	if s != nil {
+		s.Rejoin(carrier, rec, a.Call, recording, a.Over(), a.Taken())
+	} else {
+		Aside(func() { s = h.session(ctx, carrier, rec, a, recording, logger) })
+	}
+	return s, leave
+}
+
+// report tells of a stream that its call has left. Any other end is the call's, which internal/call reports.
+func (h *Host) report(out Outcome, begun time.Time, logger *slog.Logger) {
 	if out.Detached {
 		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
 	}
-	if out.Detached || out.Fenced { // any other end is the call's, which internal/call reports
+	if out.Detached || out.Fenced {
 		logger.Warn("call left its stream", slog.Bool("detached", out.Detached), slog.Bool("fenced", out.Fenced), slog.Duration("after", time.Since(begun)))
 	}
-	return out
 }
 
 // HandOver makes every session, those to come included, let its call go at the end of a turn, for another process. It

@@ -32,7 +32,7 @@ func (s *Session) interrupt(by string, now time.Time) {
 		s.clear()
 	}
 	cut := parley.InterruptionData{ClearedMs: (unheard + unheardBefore) / bytesPerMs, By: by, PausedMs: paused.Milliseconds()}
-	lost := false
+	lost, gone := false, ""
 	for _, p := range items {
 		n := s.recordCut(p, heard)
 		if cut.ItemID == "" || n > 0 { // the item being heard: the last one that had begun
@@ -40,7 +40,9 @@ func (s *Session) interrupt(by string, now time.Time) {
 			cut.HeardMs, cut.ReceivedMs = n/bytesPerMs, p.receivedMs()
 		}
 		lost = lost || !p.done || n < p.received
-		s.forget(p, n/bytesPerMs)
+		if p.itemID != gone && s.forget(p, n/bytesPerMs) {
+			gone = p.itemID // with its further parts
+		}
 	}
 	if lost {
 		s.cutOff = true
@@ -48,8 +50,8 @@ func (s *Session) interrupt(by string, now time.Time) {
 	}
 }
 
-// forget makes the model forget what the caller did not hear of an item.
-func (s *Session) forget(p *playItem, heardMs int64) {
+// forget makes the model forget what the caller did not hear of a part of an item. It reports whether the whole item goes.
+func (s *Session) forget(p *playItem, heardMs int64) (whole bool) {
 	switch {
 	case p.done && heardMs >= p.receivedMs():
 		// All of it was heard.
@@ -59,13 +61,20 @@ func (s *Session) forget(p *playItem, heardMs int64) {
 		_, err := s.model.Truncate(p.itemID, p.contentIndex, min(heardMs, p.receivedMs()))
 		s.modelSent(err)
 	case p.contentIndex > 0:
-		// Only items can be deleted: the item's first part decides.
+		// Only items can be deleted, so a further part of one that was heard is cut to nothing.
+		if p.received > 0 {
+			_, err := s.model.Truncate(p.itemID, p.contentIndex, 0)
+			s.modelSent(err)
+		}
 	case s.seq.active == p.responseID:
 		// The item exists completely only when its response is done; then it can be deleted.
 		s.dead[p.responseID] = append(s.dead[p.responseID], p.itemID)
+		return true
 	default:
 		s.deleteItem(p.itemID)
+		return true
 	}
+	return false
 }
 
 func (s *Session) deleteItem(itemID string) {

@@ -49,7 +49,7 @@ func (s *Session) onReady(now time.Time) {
 	s.retellAll()
 }
 
-func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
+func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
 	now := time.Now()
 	if !ok {
 		s.modelEvents = nil
@@ -62,17 +62,17 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	}
 	switch ev.Kind {
 	case leg.ModelSessionCreated:
-		s.onSessionCreated(ev, now)
+		s.onSessionCreated(*ev, now)
 	case leg.ModelRateLimits:
 		s.outage.limited = now.Add(ev.Wait)
 	case leg.ModelSessionUpdated:
 		s.onReady(now)
 	case leg.ModelSpeechStarted:
-		s.onSpeechStarted(ev, now)
+		s.onSpeechStarted(*ev, now)
 	case leg.ModelSpeechStopped:
-		s.onSpeechStopped(ev, now)
+		s.onSpeechStopped(*ev, now)
 	case leg.ModelCommitted:
-		s.onCommitted(ev, now)
+		s.onCommitted(*ev, now)
 	case leg.ModelTranscript:
 		s.memory.words(ev.ItemID, ev.Text)
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
@@ -82,9 +82,9 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
 	case leg.ModelError:
-		s.onModelError(ev)
+		s.onModelError(*ev)
 	default:
-		s.onResponse(ev, now)
+		s.onResponse(*ev, now)
 	}
 }
 
@@ -250,7 +250,7 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	case "failed":
 		s.responseFailed(ev.ResponseID, ev.Err, now)
 	case "incomplete":
-		s.fault("model", "incomplete", failureText(ev.Err))
+		s.responseCut(ev, now)
 	}
 }
 
@@ -258,7 +258,7 @@ func (s *Session) onModelError(ev leg.ModelEvent) {
 	code, now := ev.Err.Code, time.Now()
 	ours := s.seq.creating != "" && ev.EventID == s.seq.creating
 	switch {
-	case s.configureID != "" && ev.EventID == s.configureID:
+	case s.configureID != "" && (ev.EventID == s.configureID || !s.ready && ev.EventID == "" && ev.Err.Type == "invalid_request_error" && code != "session_expired"):
 		s.modelGone("configuration_refused", ev.Err.Error())
 	case (ours || ev.EventID == "" && s.seq.creating != "") && isActiveResponseError(code, ev.Err.Message):
 		s.cancelCreated = false
@@ -291,7 +291,7 @@ func fatal(fail *leg.ModelFailure) bool {
 		return false
 	}
 	switch fail.Code {
-	case "insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached":
+	case "insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "model_not_found":
 		return true
 	}
 	return false

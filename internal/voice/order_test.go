@@ -2,6 +2,7 @@ package voice
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -241,24 +242,38 @@ func TestMaxDurationCountsFromTheCallsBeginning(t *testing.T) {
 	})
 }
 
-// TestUnheardPartDoesNotDeleteAHeardItem: deleting is for whole items.
-func TestUnheardPartDoesNotDeleteAHeardItem(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, rigOptions{}).ready()
-		r.turnEnds("u1")
-		time.Sleep(time.Millisecond)
-		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"})
-		r.part("r1", "a1", words, 1000)
-		r.model.say(
-			leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: "r1", ItemID: "a1"},
-			leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r1", ItemID: "a1", ContentIndex: 1, Audio: make([]byte, 8000)})
-		r.responseDone("r1", "completed")
-		time.Sleep(500 * time.Millisecond)
-		r.speechStarted()
-		time.Sleep(100 * time.Millisecond)
-		if log := strings.Join(r.model.log(), "\n"); !strings.Contains(log, "truncate a1/0 ") || strings.Contains(log, "delete") {
-			t.Errorf("model was told:\n%s", log)
-		}
-		r.stop()
-	})
+// TestUnheardPart: deleting is for whole items, so a further part that was not heard is cut to nothing; with an item that
+// is deleted its parts are gone.
+func TestUnheardPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		heard     time.Duration
+		told, not string
+	}{
+		"of a heard item": {500 * time.Millisecond, "truncate a1/1 0", "delete"},
+		"of an unheard":   {0, "delete a1", "truncate"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, rigOptions{}).ready()
+			r.turnEnds("u1")
+			time.Sleep(time.Millisecond)
+			r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"})
+			if c.heard == 0 { // another item is being heard
+				r.model.say(leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a0", ItemType: "message"})
+				r.part("r1", "a0", words, 3000)
+				r.model.say(leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r1", ItemID: "a0", ItemType: "message", Status: "completed"})
+			}
+			r.part("r1", "a1", words, 1000)
+			r.model.say(
+				leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: "r1", ItemID: "a1"},
+				leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r1", ItemID: "a1", ContentIndex: 1, Audio: make([]byte, 8000)})
+			r.responseDone("r1", "completed")
+			time.Sleep(500 * time.Millisecond)
+			r.speechStarted()
+			time.Sleep(100 * time.Millisecond)
+			if log := strings.Join(r.model.log(), "\n"); !strings.Contains(log, c.told) || regexp.MustCompile(c.not+" a1").MatchString(log) {
+				t.Errorf("%s: the model was told:\n%s", name, log)
+			}
+			r.stop()
+		})
+	}
 }

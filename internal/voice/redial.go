@@ -66,15 +66,15 @@ func (s *Session) dial(now time.Time) {
 	o.tries++
 	o.dialAt, o.setupBy = time.Time{}, now.Add(attemptTimeout)
 	s.dialing = true
-	s.dialInto(s.dialed)
+	s.dialBeside(false)
 }
 
-func (s *Session) dialInto(result chan<- dialResult) {
+func (s *Session) dialBeside(swap bool) {
 	go func() {
 		ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
 		defer cancel()
 		m, err := s.cfg.Dial(ctx)
-		result <- dialResult{m, err}
+		s.news <- dialResult{m, err, swap} // capacity maxNews: never blocks
 	}()
 }
 
@@ -94,7 +94,8 @@ func (s *Session) configure(m Model) (eventID string, err error) {
 	if v.NoiseReduction != "off" {
 		cfg.NoiseReduction = v.NoiseReduction
 	}
-	return m.Configure(cfg)
+	Aside(func() { eventID, err = m.Configure(cfg) }) // the tools' schemas need much stack to write
+	return eventID, err
 }
 
 // dialFailed tries again, unless the model refuses us.

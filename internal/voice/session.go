@@ -122,7 +122,6 @@ type Session struct {
 
 	model       Model // absent until dialed
 	modelEvents <-chan leg.ModelEvent
-	dialed      chan dialResult
 	dialing     bool
 	configureID string
 	ready       bool   // the model's session is configured
@@ -146,10 +145,10 @@ type Session struct {
 	prompts prompts
 	filler  filler
 
-	swapDialed chan dialResult
-	retired    sync.WaitGroup // closings of model sessions that were replaced
-	connects   int            // sessions of the model that were ready
-	midTurn    bool           // the caller was speaking when the model was lost
+	news     chan any       // of the goroutines that the session starts: a dialResult or a *toolResult
+	retired  sync.WaitGroup // closings of model sessions that were replaced
+	connects int            // sessions of the model that were ready
+	midTurn  bool           // the caller was speaking when the model was lost
 
 	handing     bool      // the call goes to another process at the end of a turn
 	leaveReason string    // "" = the agent has hung up
@@ -178,11 +177,6 @@ type Session struct {
 	outcome *Outcome
 }
 
-type dialResult struct {
-	model Model
-	err   error
-}
-
 // New makes a session over an attached carrier stream. rec must belong to the call's current epoch.
 func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	if cfg.Bill == nil {
@@ -198,10 +192,11 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	return &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		model:  absent{},
-		dialed: make(chan dialResult, 1), swapDialed: make(chan dialResult, 1),
+		news:   make(chan any, maxNews),
 		budget: newBudget(cfg),
 		ledger: ledger{lead: lead{ahead: minLead}},
 		barge:  barge{gate: newGate(cfg.Agent.Voice)},
+		tail:   newTail(prefixOf(cfg.Agent.Voice)),
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
 		tools:  newToolbox(),
@@ -236,32 +231,8 @@ func (s *Session) Run(ctx context.Context) Outcome {
 		}
 		s.awaitFrame()
 		wake.by(s.deadline(now), now)
-		select {
-		case ev, ok := <-s.carrier.Events():
-			s.onCarrier(ev, ok)
-		case ev, ok := <-s.modelEvents:
-			s.onModel(ev, ok)
-		case d := <-s.dialed:
-			s.onDialed(d)
-		case d := <-s.swapDialed:
-			s.onSwapDialed(d)
-		case ev, ok := <-s.swap.events:
-			s.onSwapEvent(ev, ok)
-		case r := <-s.tools.results:
-			s.onToolResult(r)
-		case <-wake.timer.C:
-			s.onTime(time.Now())
-		case <-s.rec.Done():
-			s.onRecorderDone()
-		case <-s.cfg.Taken:
-			s.outcome = &Outcome{Fenced: true, Keep: keepDetached}
-		case <-s.cfg.Over:
-			s.end(parley.EndCallerHangup, parley.IntentNone)
-		case <-s.cfg.HandOver:
-			s.onHandOver()
-		case <-ctx.Done():
-			s.stopped()
-		}
+		s.await(wake)
+		s.look(ctx)
 	}
 	s.settle(time.Now())
 	if s.outcome.Keep == 0 {
@@ -280,13 +251,8 @@ func (s *Session) Release() {
 
 // Wait returns when everything that Release ends has ended. Call it once.
 func (s *Session) Wait() {
-	for dialed, waits := range map[chan dialResult]bool{s.dialed: s.dialing, s.swapDialed: s.swap.dialing} {
-		if !waits { // the dialing ends with the session's context
-			continue
-		}
-		if d := <-dialed; d.model != nil {
-			s.retire(d.model)
-		}
+	for s.dialing || s.swap.dialing { // the dialing ends with the session's context
+		s.tooLate(<-s.news)
 	}
 	s.tools.wait()
 	s.retire(s.model)
@@ -329,12 +295,13 @@ func (s *Session) onRecorderDone() {
 
 // deadline is when onTime has to look next.
 func (s *Session) deadline(now time.Time) time.Time {
-	at := s.lastMedia.Add(mediaTimeout)
+	at := now.Add(lookEvery)
 	sooner := func(t time.Time) {
 		if t.Before(at) {
 			at = t
 		}
 	}
+	sooner(s.lastMedia.Add(mediaTimeout))
 	if s.frameWaits() {
 		sooner(s.ledger.playhead.Add(-s.ledger.lead.ahead))
 	}

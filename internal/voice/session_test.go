@@ -270,6 +270,51 @@ func TestToolRunsBesideTheCall(t *testing.T) {
 	})
 }
 
+// TestParallelToolsAreAnsweredOnce: the first of several calls may be done before the model has told the last, and one may
+// take long. The model is asked when it can see all results, unless the caller says something first.
+func TestParallelToolsAreAnsweredOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		interjects bool
+		want       []string
+	}{
+		"nobody speaks":     {false, []string{"result c1 quick", "result c2 slow", "create"}},
+		"the caller speaks": {true, []string{"result c1 quick", "create", "result c2 slow", "create"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			r := newRig(t, rigOptions{tool: func(_ context.Context, c tool.Call) tool.Result {
+				if c.Name == "slow" {
+					<-release
+				}
+				return tool.Result{Output: c.Name, Outcome: "ok"}
+			}}).ready()
+			calls := func(id, name string) leg.ModelEvent {
+				return leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r1", ItemID: "f" + id, ItemType: "function_call", Status: "completed", CallID: id, Text: name, Arguments: "{}"}
+			}
+			r.turnEnds("u1")
+			time.Sleep(time.Millisecond)
+			r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"}, calls("c1", "quick"))
+			time.Sleep(20 * time.Millisecond)
+			r.model.say(calls("c2", "slow"))
+			r.responseDone("r1", "completed")
+			time.Sleep(20 * time.Millisecond)
+			if c.interjects {
+				r.turnEnds("u2")
+				time.Sleep(20 * time.Millisecond)
+				r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r2"})
+				r.responseDone("r2", "completed")
+			}
+			time.Sleep(time.Second)
+			close(release)
+			time.Sleep(20 * time.Millisecond)
+			if log := r.model.log(); !slices.Equal(log[2:], c.want) {
+				t.Errorf("%s: the model was told %q, want %q", name, log[2:], c.want)
+			}
+			r.stop()
+		})
+	}
+}
+
 func TestHangupEndsARunningTool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, rigOptions{tool: func(ctx context.Context, _ tool.Call) tool.Result {

@@ -73,7 +73,7 @@ func (s *Session) tendSwap(now time.Time) {
 		}
 	case !w.dialing:
 		w.dialing = true
-		s.dialInto(s.swapDialed)
+		s.dialBeside(true)
 	}
 }
 
@@ -109,7 +109,7 @@ func (s *Session) onSwapDialed(d dialResult) {
 	}
 }
 
-func (s *Session) onSwapEvent(ev leg.ModelEvent, ok bool) {
+func (s *Session) onSwapEvent(ev *leg.ModelEvent, ok bool) {
 	w, now := &s.swap, time.Now()
 	switch {
 	case !ok:

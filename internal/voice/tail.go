@@ -1,16 +1,19 @@
 package voice
 
+import "parley"
+
 const (
-	tailBytes    = 2_000 * bytesPerMs  // caller's audio kept all the time
-	maxTurnAudio = 15_000 * bytesPerMs // and of a turn under way
+	noticeMs     = 700                 // in which the model certainly says that speech has begun, the way of its word included
+	minPrefixMs  = 300                 // the sound before the begin of speech that models count to it, unless told otherwise
+	maxTurnAudio = 15_000 * bytesPerMs // kept of a turn under way
 	preRoll      = 500 * bytesPerMs    // given to a new session when the caller does not speak: a word may have begun
 )
 
 // tail keeps the caller's newest audio until the model has certainly made a turn of it, so that nothing has to be said
 // twice when the model is lost. Positions are bytes given to the model's session so far.
 type tail struct {
-	ring [tailBytes]byte
-	end  int64 // position of the newest byte's end
+	ring []byte // the newest audio, kept all the time
+	end  int64  // position of the newest byte's end
 
 	turn     []byte // of the turn under way, from its beginning on
 	turnFrom int64  // position of turn's first byte
@@ -18,10 +21,23 @@ type tail struct {
 	settled  int64  // up to here the model has made turns of everything
 }
 
+// prefixOf is how much sound an agent's model counts to a turn before it begins, in ms.
+func prefixOf(v *parley.VoiceConfig) int {
+	if v == nil {
+		return 0
+	}
+	return v.PrefixPaddingMs
+}
+
+// newTail makes the tail for a model that counts prefixMs of sound before the begin of speech to a turn.
+func newTail(prefixMs int) tail {
+	return tail{ring: make([]byte, (max(prefixMs, minPrefixMs)+noticeMs)*bytesPerMs)}
+}
+
 // hear books audio that was given to the model.
 func (e *tail) hear(ulaw []byte) {
 	for rest := ulaw; len(rest) > 0; {
-		n := copy(e.ring[e.end%tailBytes:], rest)
+		n := copy(e.ring[e.end%int64(len(e.ring)):], rest)
 		e.end += int64(n)
 		rest = rest[n:]
 	}
@@ -36,14 +52,15 @@ func (e *tail) hear(ulaw []byte) {
 
 // since returns a copy of what was heard from a position on, as far as it is kept.
 func (e *tail) since(from int64) []byte {
-	from = max(from, e.end-tailBytes, e.settled, 0)
+	size := int64(len(e.ring))
+	from = max(from, e.end-size, e.settled, 0)
 	if from >= e.end {
 		return nil
 	}
 	out := make([]byte, 0, e.end-from)
 	for from < e.end {
-		at := from % tailBytes
-		n := min(e.end-from, tailBytes-at)
+		at := from % size
+		n := min(e.end-from, size-at)
 		out = append(out, e.ring[at:at+n]...)
 		from += n
 	}

@@ -67,8 +67,8 @@ func TestTailOfTheCallersVoice(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := &tail{}
-			c.do(e)
+			e := newTail(1300) // 2 s
+			c.do(&e)
 			audio, midTurn := e.lost()
 			checkAudio(t, audio, c.from, c.ms)
 			if midTurn != c.midTurn || e.end != 0 || e.open {
@@ -76,14 +76,21 @@ func TestTailOfTheCallersVoice(t *testing.T) {
 			}
 		})
 	}
-	e := &tail{}
-	hears(e, 5000)
+	e := newTail(1300)
+	hears(&e, 5000)
 	e.started(4400)
-	hears(e, 1000)
+	hears(&e, 1000)
 	e.stopped(5800)
-	hears(e, 200)
+	hears(&e, 200)
 	checkAudio(t, []byte(e.committed()), 4400, 1400)
 	if e.committed() != "" {
 		t.Error("a turn was given twice")
+	}
+	// What is kept reaches back by what the model counts to a turn, whatever the agent's setting.
+	for prefix, ms := range map[int]int{0: 1000, 300: 1000, 2000: 2700} {
+		e := newTail(prefix)
+		hears(&e, 5000)
+		e.started(0)
+		checkAudio(t, []byte(e.committed()), 5000-ms, ms)
 	}
 }

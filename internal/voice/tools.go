@@ -13,10 +13,10 @@ import (
 
 // toolbox runs a session's tool calls beside it: audio and interruption go on meanwhile.
 type toolbox struct {
-	results  chan toolResult
 	pending  map[string]bool // call ids that run
 	seen     map[string]bool // call ids that ran or run: none runs twice
 	response string          // the newest response that called one
+	unseen   bool            // results were given that no answer has been asked for yet
 	wg       *sync.WaitGroup
 	ctx      context.Context // the lifetime of the session's tools, owned by the session
 	cancel   context.CancelFunc
@@ -33,8 +33,7 @@ const maxTools = 16
 func newToolbox() toolbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	return toolbox{
-		results: make(chan toolResult, maxTools), pending: map[string]bool{}, seen: map[string]bool{},
-		wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
+		pending: map[string]bool{}, seen: map[string]bool{}, wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
 	}
 }
 
@@ -73,7 +72,7 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 		} else {
 			res = s.runTool(ctx, call)
 		}
-		s.tools.results <- toolResult{ev, res} // capacity maxTools: never blocks
+		s.news <- &toolResult{ev, res} // capacity maxNews: never blocks
 	})
 }
 
@@ -92,7 +91,7 @@ func (s *Session) giveResult(callID, output string) {
 	s.modelSent(s.model.SendToolResult(callID, output))
 }
 
-// onToolResult gives a result to the model and asks it to go on when no other call is open.
+// onToolResult gives a result to the model, which is asked to go on when no other call is open.
 func (s *Session) onToolResult(r toolResult) {
 	delete(s.tools.pending, r.call.CallID)
 	s.control(&r, time.Now())
@@ -103,7 +102,13 @@ func (s *Session) onToolResult(r toolResult) {
 	if s.leaves(r) {
 		return
 	}
-	if s.tools.running() == 0 {
+	s.tools.unseen = true
+}
+
+// answerResults asks for an answer to the results of tools when all are there and no further call can come: of several
+// calls in one response the first may be done before the last is told.
+func (s *Session) answerResults() {
+	if s.tools.unseen && s.tools.running() == 0 && !s.seq.busy() {
 		s.seq.want(leg.Ask{})
 	}
 }

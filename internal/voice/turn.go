@@ -90,12 +90,16 @@ func (s *Session) say(instructions string) bool {
 
 // create asks the model for the wanted answer when the line is free and the caller is not speaking.
 func (s *Session) create(now time.Time) {
+	s.answerResults()
 	if s.outcome != nil || !s.ready || s.callerSpeaking || !s.commitBy.IsZero() || !s.seq.ready() || s.awaitsKeys() {
 		return // a turn that ends now is answered together with what is wanted
 	}
 	if s.prompts.final && s.seq.ask.Purpose != purposeGoodbye {
 		s.seq.wanted = false // the call's time is over
 		return
+	}
+	if s.seq.ask == (leg.Ask{}) {
+		s.tools.unseen = false // every answer of the agent's own sees them
 	}
 	id, err := s.model.CreateResponse(s.seq.ask)
 	s.seq.sent(id, now)

@@ -9,7 +9,8 @@ import (
 
 // pipe is a connection whose Write never waits: it gives the kernel what the kernel takes at once, keeps the
 // rest, and lets a goroutine of its own, which only then exists, write that. So whoever sends a message writes
-// it, and a frame of audio costs no change of goroutine on its way out. Safe for concurrent use.
+// it, and a frame of audio costs no change of goroutine on its way out. Under TLS it takes the records. Safe for
+// concurrent use.
 type pipe struct {
 	net.Conn
 	raw syscall.RawConn // nil: the kernel cannot be asked, everything goes the slow way
@@ -30,13 +31,8 @@ type pipe struct {
 
 // newPipe takes over a connection. own should follow.
 func newPipe(c net.Conn) *pipe {
-	p := &pipe{Conn: c, limit: 1 << 20, timeout: 5 * time.Second, failed: func(error) {}}
+	p := &pipe{Conn: c, raw: rawOf(c), limit: 1 << 20, timeout: 5 * time.Second, failed: func(error) {}}
 	p.drained.L = &p.mu
-	if s, ok := c.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			p.raw = raw
-		}
-	}
 	p.try = func(fd uintptr) bool {
 		p.took, p.tryErr = writeNow(fd, p.now)
 		return true // whatever happened: do not wait until more fits
@@ -116,6 +112,14 @@ func (p *pipe) drain() {
 	}
 	p.rest, p.draining = nil, false
 	p.drained.Broadcast()
+}
+
+// CloseWrite says that nothing more comes, where the connection can.
+func (p *pipe) CloseWrite() error {
+	if c, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
 }
 
 // wait returns when nothing is being written; after Close that is at once.

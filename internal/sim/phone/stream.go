@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley/internal/ws"
 )
 
-// stream is one Media Streams socket. The call's lock guards it, apart from conn's reading side.
+// stream is one Media Streams socket. The call's lock guards it, apart from conn, whose reads are receive's.
 type stream struct {
 	sid       string
 	name      string
@@ -23,8 +20,7 @@ type stream struct {
 	statusURL string
 	params    map[string]string
 
-	conn       *websocket.Conn
-	out        *ws.Conn
+	conn       *ws.Conn
 	begun      bool // the start message has left
 	closing    bool // ended from this side
 	overflowed bool
@@ -96,8 +92,7 @@ func (c *Call) open(ctx context.Context, s *stream) error {
 	if err != nil {
 		return dialFailure(res, err)
 	}
-	conn.SetReadLimit(maxMessage)
-	s.conn, s.out = conn.Conn, ws.New(conn, ws.Options{QueueBytes: sendQueue, ReadLimit: maxMessage})
+	s.conn = ws.New(conn, ws.Options{QueueBytes: sendQueue, ReadLimit: maxMessage})
 
 	c.mu.Lock()
 	defer c.unlock()
@@ -159,7 +154,7 @@ func (c *Call) put(s *stream, msg []byte) {
 	if c.opt.OnMessage != nil {
 		c.opt.OnMessage(Sent, msg)
 	}
-	if err := s.out.Send(msg); errors.Is(err, ws.ErrSlowPeer) && !s.overflowed {
+	if err := s.conn.Send(msg); errors.Is(err, ws.ErrSlowPeer) && !s.overflowed {
 		s.overflowed = true
 		c.violation(31930, "the server reads too slowly: caller audio is dropped")
 	}
@@ -182,39 +177,35 @@ func (c *Call) detach(s *stream) {
 	}
 	s.closing = true
 	if c.abrupt {
-		s.out.CloseNow()
+		s.conn.CloseNow()
 		return
 	}
 	c.up.run(time.Now().Add(time.Hour)) // what was on its way arrives before the stop
 	c.put(s, s.stop(c.opt.AccountSID, c.opt.CallSID))
-	s.out.Close()
+	s.conn.Close()
 }
 
 // receive reads the server's messages until the socket ends and says how it ended.
 func (c *Call) receive(s *stream) string {
-	var buf []byte
 	for {
-		typ, r, err := s.conn.Reader(context.Background())
-		if err == nil {
-			buf, err = readAll(r, buf[:0])
-		}
+		raw, binary, err := s.conn.ReadEither()
 		if err != nil {
 			return c.closed(s, err)
 		}
 		c.mu.Lock()
-		c.arrive(s, typ, buf)
+		c.arrive(s, raw, binary)
 		c.unlock()
 	}
 }
 
-func (c *Call) arrive(s *stream, typ websocket.MessageType, raw []byte) {
+func (c *Call) arrive(s *stream, raw []byte, binary bool) {
 	if s.closing {
 		return // Twilio no longer listens
 	}
 	if c.opt.OnMessage != nil {
 		c.opt.OnMessage(Received, raw)
 	}
-	if typ != websocket.MessageText {
+	if binary {
 		c.violation(31950, "binary frame on the stream")
 		return
 	}
@@ -274,10 +265,10 @@ func (c *Call) closed(s *stream, err error) string {
 	if s.closing {
 		return "phone"
 	}
-	switch status := websocket.CloseStatus(err); {
-	case status == websocket.StatusNormalClosure || status == websocket.StatusGoingAway || status == websocket.StatusNoStatusRcvd:
+	switch status := ws.CloseStatus(err); {
+	case status == ws.StatusNormal || status == ws.StatusGoingAway || status == ws.StatusNone:
 		return "server"
-	case errors.Is(err, websocket.ErrMessageTooBig):
+	case errors.Is(err, ws.ErrTooBig):
 		c.violation(31924, "message larger than 1 MiB")
 	case status >= 0:
 		c.violation(31921, "the server closed the stream with status %d", status)
@@ -295,9 +286,8 @@ func (c *Call) afterStream(ctx context.Context, s *stream, reason string) {
 	if rest > 0 && reason != "phone" {
 		sleep(ctx, rest)
 	}
-	s.out.Close()
-	<-s.out.Done()
-	_ = s.conn.CloseNow()
+	s.conn.Close()
+	<-s.conn.Done()
 
 	c.mu.Lock()
 	defer c.unlock()
@@ -309,21 +299,4 @@ func (c *Call) afterStream(ctx context.Context, s *stream, reason string) {
 	s.report.Ended, s.report.EndedBy = c.sinceAnswer(time.Now()), reason
 	c.tell(EventStreamEnded, reason)
 	c.reportStream(s, "stream-stopped", "")
-}
-
-// readAll reads r into buf, which it returns grown.
-func readAll(r io.Reader, buf []byte) ([]byte, error) {
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if errors.Is(err, io.EOF) {
-			return buf, nil
-		}
-		if err != nil {
-			return buf, err
-		}
-	}
 }

@@ -22,6 +22,7 @@ func tenants(t *testing.T, st *store.Store) {
 	Write(t, st, func(ctx context.Context, tx *store.Tx) error {
 		return errors.Join(
 			tx.CreateAPIKey(ctx, owner.ID, key, []byte("hash")),
+			tx.CreateLogin(ctx, owner.ID, ownersLogin(key)),
 			tx.CreateRun(ctx, owner.ID, run),
 			tx.AppendChunks(ctx, owner.ID, run, []store.Chunk{{Seq: 1, Text: "mine"}}),
 			tx.CreateTestCall(ctx, owner.ID, call.ID, "CA", Now().Add(time.Hour)),
@@ -32,6 +33,9 @@ func tenants(t *testing.T, st *store.Store) {
 			claimed(ctx, tx, owner.ID),
 			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
 			tx.AddNumber(ctx, owner.ID, ownersNumber()),
+			savedVisitor(ctx, tx, agent),
+			tx.CreateVisitorSession(ctx, owner.ID, ownersSession(agent), []byte("visitor")),
+			tx.SaveFeedback(ctx, owner.ID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingUp, At: Now()}),
 		)
 	})
 	before := snapshot(t, st, owner.ID, agent, call, run)
@@ -114,6 +118,14 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		},
 		"RevokeAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.RevokeAPIKey(ctx, orgID, key.ID, Now())
+		},
+		"CreateLogin": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			l := ownersLogin(key)
+			l.Hash = []byte("another cookie")
+			return tx.CreateLogin(ctx, orgID, l)
+		},
+		"DeleteLogin": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.DeleteLogin(ctx, orgID, ownersLogin(key).Hash))
 		},
 		"TouchAPIKey": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return nothing(0, tx.TouchAPIKey(ctx, orgID, key.ID, Now()))
@@ -288,11 +300,70 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		"FinishRun": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.FinishRun(ctx, orgID, run.ID, store.RunFailed, Now(), store.RunEnd{})
 		},
+		"SetIdentitySecret": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.SetIdentitySecret(ctx, orgID, agent.ID, []byte("stolen"))
+		},
+		"RevokeVisitors": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.RevokeVisitors(ctx, orgID, agent.ID, Now())
+		},
+		"FindVisitor": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindVisitor(ctx, orgID, ownersVisitor(agent).ID)
+			return err
+		},
+		"SaveVisitor": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			v := ownersVisitor(foreign)
+			v.Name = "Stolen"
+			_, err := tx.SaveVisitor(ctx, orgID, v)
+			return err
+		},
+		"FindVisitorChat": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindVisitorChat(ctx, orgID, agent.ID, ownersVisitor(agent).ID, time.Time{})
+			return err
+		},
+		"GiveConversation": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.GiveConversation(ctx, orgID, call.ID, "", "stolen"))
+		},
+		"CreateVisitorSession": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			s := ownersSession(agent)
+			s.ID = parley.NewID()
+			return tx.CreateVisitorSession(ctx, orgID, s, []byte("stolen"))
+		},
+		"ReplaceVisitorSession": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.ReplaceVisitorSession(ctx, orgID, ownersSession(agent), []byte("visitor"), []byte("stolen"))
+		},
+		"EndConversationSessions": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			n, err := tx.EndConversationSessions(ctx, orgID, ownersSession(agent).ConversationID)
+			return nothing(int(n), err)
+		},
+		"CountMessages": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.CountMessages(ctx, orgID, agent.ID, 1, "")
+			return err
+		},
+		"SaveFeedback": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.SaveFeedback(ctx, orgID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingDown})
+		},
+		"ListFeedback": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			list, err := tx.ListFeedback(ctx, orgID, call.ID)
+			return nothing(len(list), err)
+		},
 		"CreateTestCall": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
 		"UseTestCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.UseTestCall(ctx, orgID, call.ID, "CA", Now())
 		},
 	}
+}
+
+func ownersVisitor(a parley.Agent) parley.Visitor {
+	return parley.Visitor{ID: "01a20b45-322f-7c1e-8f20-93d0c2b8a701", AgentID: a.ID, Name: "Ada"}
+}
+
+func savedVisitor(ctx context.Context, tx *store.Tx, a parley.Agent) error {
+	_, err := tx.SaveVisitor(ctx, a.OrgID, ownersVisitor(a))
+	return err
+}
+
+func ownersSession(a parley.Agent) parley.VisitorSession {
+	return parley.VisitorSession{ID: "01a20b45-322f-7c1e-8f20-93d0c2b8a702", OrgID: a.OrgID, AgentID: a.ID, ConversationID: "01a20b45-322f-7c1e-8f20-93d0c2b8a703"}
 }
 
 // UsedKey is an idempotency key that the owner has used.
@@ -301,6 +372,10 @@ var UsedKey = store.IdempotencyID{Method: "POST", Route: "/x", Key: "used"}
 func claimed(ctx context.Context, tx *store.Tx, orgID string) error {
 	_, _, err := tx.ClaimIdempotency(ctx, orgID, UsedKey, store.Claim{Fingerprint: []byte("f"), ExpiresAt: Now().Add(time.Hour)})
 	return errors.Join(err, tx.AnswerIdempotency(ctx, orgID, UsedKey, []byte("answer")))
+}
+
+func ownersLogin(k parley.APIKey) store.Login {
+	return store.Login{Hash: []byte("cookie"), KeyID: k.ID, CreatedAt: Now(), ExpiresAt: Now().Add(time.Hour)}
 }
 
 // snapshot reads everything that the intruder tried to change.
@@ -318,8 +393,12 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	org, err9 := st.FindOrganization(ctx, orgID)
 	tool, err10 := st.FindTool(ctx, orgID, ownersTool("").ID)
 	number, err11 := st.FindNumber(ctx, orgID, ownersNumber().ID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11); err != nil {
+	login, _, err15 := st.FindLoginHolder(ctx, []byte("cookie"), Now())
+	visitor, err12 := st.FindVisitor(ctx, orgID, ownersVisitor(agent).ID)
+	session, err13 := st.FindVisitorSession(ctx, []byte("visitor"))
+	feedback, err14 := st.ListFeedback(ctx, orgID, call.ID)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login}
 }

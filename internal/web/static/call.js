@@ -1,4 +1,4 @@
-// The page that calls an agent: an operator's API key, one of the organization's voice agents, and the browser
+// The page that calls an agent: an operator's API key or login, one of the organization's voice agents, and the browser
 // phone's client. Sites do the same with a server of their own in the place of the key.
 import { WebCall } from "/web-call.js";
 
@@ -9,12 +9,14 @@ const STATES = {
 };
 let call = null;
 let clock = 0;
+const chosen = new URLSearchParams(location.search).get("agent"); // by a page that asked for a login
 
 // --- before the call: a key, an agent --------------------------------------------------------------------------
 
 async function api(path, body) {
+  const key = $("key").value.trim();
   const answer = await fetch(path, {
-    method: body ? "POST" : "GET", headers: { "x-api-key": $("key").value.trim(), ...(body && { "content-type": "application/json" }) },
+    method: body ? "POST" : "GET", headers: { ...(key && { "x-api-key": key }), ...(body && { "content-type": "application/json" }) },
     body: body && JSON.stringify(body),
   });
   const json = await answer.json();
@@ -30,20 +32,26 @@ function help(id, text, wrong) {
 async function loadAgents() {
   const select = $("agent");
   select.disabled = $("dial").disabled = true;
-  if (!$("key").value.trim()) return;
+  const login = !$("key").value.trim();
+  if (login && !chosen) return;
   try {
     const { agents } = await api("/api/v1/agents?type=voice&sort=name&order=asc&limit=100");
     select.replaceChildren(...agents.map((agent) => new Option(agent.name, agent.id)));
     select.disabled = $("dial").disabled = agents.length === 0;
+    if (agents.some(({ id }) => id === chosen)) select.value = chosen;
+    $("key").required = !login;
+    $("key").closest(".field").hidden = login;
     help("key-help", "The key is accepted.");
     help("agent-help", agents.length ? "" : "There is no voice agent yet. Create one, then enter the key again.", !agents.length);
   } catch (error) {
     select.replaceChildren(new Option("Enter the key first"));
+    if (login) return;
     help("key-help", error.status === 401 ? "This key is not accepted. Check it, or create another." : error.message, true);
   }
 }
 
 $("key").addEventListener("change", loadAgents);
+if (chosen) loadAgents();
 $("setup").addEventListener("submit", (event) => {
   event.preventDefault();
   dial();

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"parley/internal/web/browsertest"
+)
+
+// noted keeps what the pages' policies refused.
+const noted = `globalThis.violations = []; addEventListener("securitypolicyviolation", (e) => violations.push(e.violatedDirective + " " + e.blockedURI + " " + e.sample));`
+
+// desk is a tab with what these tests do in it.
+type desk struct {
+	*tab
+	axe string
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{newTab(t, browsertest.Start(t)), browsertest.Axe(t, "../..")}
+	if _, err := chromedp.Call(d.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: noted}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(d.ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// js runs a script and returns its value. Policies of pages do not count for it.
+func (d *desk) js(script string) string {
+	d.t.Helper()
+	v, err := chromedp.Run(d.ctx, chromedp.Evaluate[json.RawMessage](`(async () => { `+script+` })()`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		d.t.Fatalf("%s: %v; the browser says: %s", script, err, d.complaints())
+	}
+	return string(v)
+}
+
+// wait waits for an expression to become true, looking from inside the page, which may be left meanwhile.
+func (d *desk) wait(expression string) {
+	d.t.Helper()
+	look := `(async () => { for (let n = 0; n < 40; n++) { try { if (` + expression + `) return true } catch {} await new Promise((r) => setTimeout(r, 25)) } return false })()`
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		if is, err := chromedp.Run(d.ctx, chromedp.Evaluate[bool](look, chromedp.EvalAwaitPromise)); err == nil && is {
+			return
+		}
+	}
+	d.shot("failed")
+	d.t.Fatalf("waited in vain for %s; the page shows %s; the browser says: %s", expression, d.js(`return document.body.innerText.slice(0, 2000)`), d.complaints())
+}
+
+func (d *desk) view(width, height int64, scheme string) {
+	d.t.Helper()
+	d.do(chromedp.EmulateViewport(width, height))
+	prefers := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	if _, err := chromedp.Call(d.ctx, emulation.SetEmulatedMedia, prefers); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// shot keeps a picture among the test's artifacts (go test -artifacts).
+func (d *desk) shot(name string) {
+	d.t.Helper()
+	d.js(`await new Promise((r) => setTimeout(() => requestAnimationFrame(r), 250))`) // entering takes 200 ms
+	picture, err := chromedp.Run(d.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(d.t.ArtifactDir(), name+".png"), picture, 0o600)
+	}
+	if err != nil {
+		d.t.Error(err)
+	}
+}
+
+// audit lets axe look at the page and its frames of the same origin, and fails on what scrolls sideways.
+func (d *desk) audit(state string) {
+	d.t.Helper()
+	if wide := d.js(`return document.documentElement.scrollWidth > innerWidth`); wide != "false" {
+		d.t.Errorf("%s scrolls sideways", state)
+	}
+	if d.axe == "" {
+		return
+	}
+	found := d.js(`if (!window.axe) {` + d.axe + "\n" + `}
+		const r = await axe.run({ resultTypes: ["violations"], iframes: false });
+		return r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + n.failureSummary).join("; "))`)
+	if found != "[]" {
+		d.t.Errorf("axe, %s: %s", state, found)
+	}
+}
+
+// clean fails on what the page's policy refused.
+func (d *desk) clean(state string) {
+	d.t.Helper()
+	if v := d.js(`return violations.concat(...[...document.querySelectorAll("iframe")].map((f) => { try { return f.contentWindow.violations ?? [] } catch { return [] } }))`); v != "[]" {
+		d.t.Errorf("%s: the content security policy was violated: %s", state, v)
+	}
+}
+
+// TestTryAnAgent: a person logs in, changes how a chat looks, talks to it on the sample site, and copies its code.
+func TestTryAnAgent(t *testing.T) {
+	d := newDesk(t)
+	address, data := serving(t)
+	key := newAgent(t, address, data)
+	chat := ask(t, "GET", address+"/api/v1/agents?type=chat", key, "")["agents"].([]any)[0].(map[string]any)["id"].(string)
+	d.do(chromedp.Navigate(address + "/try/" + chat))
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{360, 1280} {
+			d.view(width, 800, scheme)
+			d.audit(fmt.Sprintf("login, %s, %d px", scheme, width))
+			d.shot(fmt.Sprintf("login-%s-%d", scheme, width))
+		}
+	}
+	d.do(chromedp.SendKeys("#key", "wrong-"+key+"\r"))
+	d.wait(`document.querySelector("#problem")`)
+	d.audit("login, refused")
+	d.do(chromedp.SendKeys("#key", key+"\r"))
+	d.wait(`location.pathname.startsWith("/try/") && !document.querySelector("fieldset").disabled && !way.disabled`)
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{360, 768, 1440} {
+			d.view(width, 900, scheme)
+			d.audit(fmt.Sprintf("try, %s, %d px", scheme, width))
+			d.shot(fmt.Sprintf("try-%s-%d", scheme, width))
+		}
+	}
+	d.clean("try")
+	if strings.Contains(d.js(`return document.cookie`), "parley_login") {
+		t.Error("scripts can read the login")
+	}
+}

@@ -1,0 +1,23 @@
+package phone
+
+import "testing"
+
+// Every language has words for everything: a caller must not meet silence, or another language in between.
+func TestTextsAreComplete(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for language, in := range texts {
+		for i, words := range in.words {
+			if words == "" {
+				t.Errorf("%s has no words for text %d", language, i)
+			}
+			if other := seen[words]; other != "" {
+				t.Errorf("%s says %q, as %s does", language, words, other)
+			}
+			seen[words] = language
+		}
+	}
+	if got := say(textBusy, "pt-BR"); got.Language != "" || got.Text != texts["en"].words[textBusy] {
+		t.Errorf("a language that we do not have: %+v", got)
+	}
+}

@@ -1,0 +1,38 @@
+// The sample site's part of trying a chat: puts the widget on the page as somebody's site would, and again with other
+// settings when the page around asks for it.
+"use strict";
+const { agent, ticket } = document.getElementById("sample").dataset;
+const policy = globalThis.trustedTypes?.createPolicy("parley-site", { createScriptURL: (url) => url });
+let script = null;
+let shown = {};
+let open = false;
+
+// showChat(settings): those of an agent's config. Its color and theme change in place; anything else takes a new widget,
+// which goes on with the conversation.
+globalThis.showChat = (settings) => {
+  const { theme, primaryColor, ...rest } = settings;
+  const { theme: oldTheme, primaryColor: oldColor, ...oldRest } = shown;
+  shown = settings;
+  if (script && JSON.stringify(rest) === JSON.stringify(oldRest)) {
+    if (theme !== oldTheme) Parley("setTheme", theme);
+    if (primaryColor !== oldColor) Parley("setColor", primaryColor);
+    return;
+  }
+  if (script) {
+    Parley("destroy");
+    script.remove();
+  }
+  script = document.createElement("script");
+  const address = "/widget.js?agent=" + agent;
+  script.src = policy ? policy.createScriptURL(address) : address;
+  Object.assign(script.dataset, { agent, ticket, theme, color: primaryColor, ...rest, suggestions: JSON.stringify(rest.suggestions) });
+  if (open) script.dataset.open = "true";
+  script.addEventListener("load", () => {
+    Parley("on", "open", () => { open = true; });
+    Parley("on", "close", () => { open = false; });
+  });
+  document.body.append(script);
+};
+
+// A ticket lives ten minutes: a page that was not used by then gets another.
+setTimeout(() => { if (!open) location.reload(); }, 9 * 60 * 1000);

@@ -1,0 +1,3 @@
+package widget
+
+//go:generate sh -c "cd ../.. && go run ./scripts/widget"
