@@ -161,7 +161,7 @@ func (p *chatPass) start(ctx context.Context) error {
 	}
 	p.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
 	env := append(p.server.env(p.dir, p.model.BaseURL(), p.model.Key()), one)
-	if err := p.server.launch(ctx, p.dir, env, p.binary, "serve", "--commit-delay="+p.Delay.String()); err != nil {
+	if err := p.server.launch(ctx, p.dir, env, p.binary, "serve", "--drain=1s", "--commit-delay="+p.Delay.String()); err != nil { // what is left in the end is not waited for
 		return err
 	}
 	var agent struct{ ID string }
