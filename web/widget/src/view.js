@@ -20,7 +20,8 @@ const Markdown = ({ text, live, t }) => {
   return growing.current.nodes(text, t, !live);
 };
 
-const Tool = ({ tool, t }) => html`<p class="tool">${tool.done ? t.used(tool.name) : t.using(tool.name)}</p>`;
+// A tool goes by its function name, which is not written for people.
+const Tool = ({ tool, t }) => html`<p class="tool">${t[tool.done ? 'used' : 'using'](tool.name.replace(/_+/g, ' '))}</p>`;
 
 const Answer = ({ m, c, t, newest }) => html`
   ${m.tools?.map((tool) => html`<${Tool} tool=${tool} t=${t} />`)}
