@@ -233,8 +233,8 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 	}
 	for _, p := range s.ledger.items {
 		if p.itemID == ev.ItemID {
-			p.audioDone, p.done = true, true
-			s.recordWords(p, ev.Status != "incomplete")
+			s.ledger.learn(p, ev.Status != "incomplete")
+			s.recordWords(p, p.whole)
 		}
 	}
 }
@@ -252,8 +252,8 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	}
 	for _, p := range s.ledger.items { // items whose own end never came
 		if p.responseID == ev.ResponseID && !p.done {
-			p.audioDone, p.done = true, true
-			s.recordWords(p, ev.Status == "completed")
+			s.ledger.learn(p, ev.Status == "completed")
+			s.recordWords(p, p.whole)
 		}
 	}
 	s.reportHeard(now)
