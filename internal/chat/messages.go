@@ -11,13 +11,13 @@ import (
 const shownBytes = 256 << 10
 
 // ChatMessages is a conversation as its visitor sees it.
-type ChatMessages struct {
+type ChatMessages struct { //nolint:revive // Messages is what a model reads, too
 	Messages []ChatMessage // oldest first; replaced answers are left out
 	Active   *ActiveRun    // the answer that is being written, which is not in Messages; nil = none
 }
 
 // ChatMessage is what the visitor or the agent said.
-type ChatMessage struct {
+type ChatMessage struct { //nolint:revive // as above
 	ID     string // of the item; of the run where a failed answer has no words
 	Role   string // user, assistant
 	Text   string // "" for an answer that failed before its first word
