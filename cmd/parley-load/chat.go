@@ -15,8 +15,8 @@ import (
 )
 
 // chatOptions are the flags of `chat`: it holds many streamed chats at once against the simulated model, through the
-// real server and, in the same run, through a reverse proxy that only copies. Each runs on one processor core's worth
-// of threads (GOMAXPROCS=1). A person asks, reads the answer to its end and asks again; at the sizes where nobody says
+// real server and, in the same run, through a reverse proxy that only copies. Each may use
+// one processor (GOMAXPROCS=1). A person asks, reads the answer to its end and asks again; at the sizes where nobody says
 // much, each of them reads one slow answer.
 type chatOptions struct {
 	Streams  []int         `name:"streams" default:"100,500,5000" sep:"," help:"Chats at once, one pass for each number."`
@@ -25,6 +25,7 @@ type chatOptions struct {
 	Slow     time.Duration `name:"slow" default:"2s" help:"The same from 1,000 chats on: most of the time their streams are idle."`
 	First    time.Duration `name:"first-token" default:"0s" help:"How long the model thinks before its first word. With 0 the commit is all that there is to wait for."`
 	Delay    time.Duration `name:"commit-delay" default:"0s" help:"Added to every commit of the server."`
+	Procs    int           `name:"procs" default:"1" help:"Processors that the server and the proxy may use (GOMAXPROCS)."`
 	JSON     bool          `name:"json" help:"Print one JSON object instead of the table."`
 	Keep     bool          `name:"keep" help:"Keep the server's data and logs and say where they are."`
 }
@@ -142,7 +143,10 @@ func (p *chatPass) run(ctx context.Context) (r chatResult, err error) {
 	if err := p.start(ctx); err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, p.server.stop()) }()
+	defer func() { // thousands of answers are still being written: nobody waits for them
+		_ = p.server.cmd.Process.Kill()
+		<-p.server.exited
+	}()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: p.streams, MaxIdleConns: p.streams}}
 	defer client.CloseIdleConnections()
 	return p.measure(ctx, client)
@@ -150,18 +154,18 @@ func (p *chatPass) run(ctx context.Context) (r chatResult, err error) {
 
 // start starts the subject.
 func (p *chatPass) start(ctx context.Context) error {
-	one := "GOMAXPROCS=1"
+	procs := fmt.Sprint("GOMAXPROCS=", p.Procs)
 	if p.subject == subjectProxy {
 		self, err := os.Executable()
 		if err != nil {
 			return fmt.Errorf("finding this program: %w", err)
 		}
 		p.server = &server{}
-		return p.server.launch(ctx, p.dir, []string{one, "PROXY_TARGET=" + strings.TrimSuffix(p.model.BaseURL(), "/v1")}, self, "sse-proxy")
+		return p.server.launch(ctx, p.dir, []string{procs, "PROXY_TARGET=" + strings.TrimSuffix(p.model.BaseURL(), "/v1")}, self, "sse-proxy")
 	}
 	p.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
-	env := append(p.server.env(p.dir, p.model.BaseURL(), p.model.Key()), one)
-	if err := p.server.launch(ctx, p.dir, env, p.binary, "serve", "--drain=1s", "--commit-delay="+p.Delay.String()); err != nil { // what is left in the end is not waited for
+	env := append(p.server.env(p.dir, p.model.BaseURL(), p.model.Key()), procs)
+	if err := p.server.launch(ctx, p.dir, env, p.binary, "serve", "--commit-delay="+p.Delay.String()); err != nil {
 		return err
 	}
 	var agent struct{ ID string }
