@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -239,6 +240,7 @@ func (a *API) answer(hc huma.Context, run *chat.Run) {
 // stream sends the events of a run until it ends or the client goes away, which the run does not notice.
 func (a *API) stream(hc huma.Context, run *chat.Run) {
 	r, w := unwrap(hc)
+	w.Header().Set("Server-Timing", fmt.Sprintf("commit;dur=%.2f", float64(run.CommitWait.Microseconds())/1000))
 	s := respond.NewStream(w)
 	s.Send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
 	ctx, cancel := context.WithCancel(r.Context())

@@ -104,6 +104,7 @@ func (s *Session) settle(now time.Time) {
 	if s.outcome.Keep > 0 {
 		s.resume(now)
 		s.ledger.rewind(now)
+		s.park()
 	} else {
 		s.ledger.cut(now)
 	}

@@ -81,13 +81,12 @@ type step struct {
 type run struct {
 	id, question string
 	steps        []step
-	at           int // how many have happened
 	stopped      bool
 }
 
 func say(text string) step { return step{event: "message.delta", data: map[string]any{"text": text}} }
 func tool(event, id string) step {
-	return step{event: event, data: map[string]any{"id": id, "name": "Order status"}}
+	return step{event: event, data: map[string]any{"id": id, "name": "order_status"}}
 }
 func pause() step { return step{wait: true} }
 func fail(text string) step {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,10 +14,13 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"parley/internal/web/browsertest"
 )
 
 // helpers find things in the widget's shadow tree: $ one, $$ all, $t the text of all, $b a button by its label.
@@ -50,13 +52,10 @@ type site struct {
 }
 
 type siteOptions struct {
-	csp    string // empty: strict
-	head   string // of the page
-	body   string // of the page, before the script
-	script string // attributes beyond src, async and data-agent
-	plain  bool   // no appearance inlined
-	js     string // a script of the page's own, before the widget's
-	lang   string
+	body  string // of the page, before the script
+	plain bool   // no appearance inlined
+	js    string // a script of the page's own, before the widget's
+	lang  string
 }
 
 // newSite opens a tab with a page of its own origin.
@@ -70,21 +69,22 @@ func newSite(t *testing.T, browser context.Context, o siteOptions) *site {
 	if o.lang == "" {
 		o.lang = "en"
 	}
-	csp := o.csp
-	if csp == "" {
-		csp = fmt.Sprintf(strict, f.srv.URL+" 'self'", f.srv.URL)
-	}
+	csp := fmt.Sprintf(strict, f.srv.URL+" 'self'", f.srv.URL)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/site.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write([]byte(o.js))
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		attributes := ""
+		if p := r.URL.Query().Get("position"); p != "" {
+			attributes = `data-position="` + p + `"`
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", csp)
-		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="%s"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop</title>%s<script src="/site.js"></script></head>
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="%s"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop</title><script src="/site.js"></script></head>
 <body><main><h1>Shop</h1><p>Things for sale. <a href="#about">About us</a></p>%s</main><script async src="%s/widget.js%s" data-agent="%s" %s></script></body></html>`,
-			o.lang, o.head, o.body, f.srv.URL, query, agentID, o.script)
+			o.lang, o.body, f.srv.URL, query, agentID, attributes)
 	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
@@ -149,8 +149,15 @@ func (s *site) reload() {
 func (s *site) size(width, height int64, scheme string) {
 	s.Helper()
 	s.must(chromedp.Do(s.ctx, chromedp.EmulateViewport(width, height)))
-	prefers := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	_, err := chromedp.Call(s.ctx, emulation.SetEmulatedMedia, prefers)
+	s.prefer(scheme)
+}
+
+// prefer is what the visitor has told the browser: light or dark, and no motion, so that nothing is half-way in a
+// picture or an audit.
+func (s *site) prefer(scheme string) {
+	s.Helper()
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}
+	_, err := chromedp.Call(s.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 	s.must(err)
 }
 
@@ -187,7 +194,7 @@ func (s *site) wait(expression string) {
 // until waits for something that the server sees.
 func (s *site) until(what string, is func() bool) {
 	s.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); {
+	for end := time.Now().Add(30 * time.Second); !is(); {
 		if time.Now().After(end) {
 			s.Fatalf("waited in vain until %s; requests: %v", what, s.fake.requests)
 		}
@@ -200,7 +207,7 @@ func (s *site) open() {
 	s.Helper()
 	s.wait("$('.launch')")
 	s.click("$('.launch')")
-	s.wait("$open() && $('textarea') && $t('.state') !== 'Connecting…'")
+	s.wait("$open() && $('textarea') && ($('.state.live') || $('.notice'))")
 }
 
 // click presses the mouse in the middle of an element.
@@ -216,8 +223,25 @@ func (s *site) click(expression string) {
 func (s *site) ask(text string) {
 	s.Helper()
 	s.js("$('textarea').focus()")
-	s.must(chromedp.Do(s.ctx, chromedp.KeyEvent(text), chromedp.KeyEvent("\r")))
+	s.must(chromedp.Do(s.ctx, chromedp.KeyEvent(text)))
+	s.key("Enter", 13)
 	s.wait("$t('.user').includes(" + quoted(text) + ")")
+}
+
+// key presses a key as a keyboard does: what the page prevents does not happen.
+func (s *site) key(name string, code int64, modifiers ...int64) {
+	s.Helper()
+	p := input.DispatchKeyEventParams{Type: "keyDown", Key: name, Code: name, WindowsVirtualKeyCode: code}
+	if name == "Enter" {
+		p.Text = "\r"
+	}
+	for _, m := range modifiers {
+		p.Modifiers |= m
+	}
+	for _, p.Type = range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		_, err := chromedp.Call(s.ctx, input.DispatchKeyEvent, p)
+		s.must(err)
+	}
 }
 
 func quoted(text string) string {
@@ -236,36 +260,36 @@ func (s *site) is(expression, want string) {
 // shot keeps a picture of the page among the test's artifacts (go test -artifacts).
 func (s *site) shot(name string) {
 	s.Helper()
-	s.js("await new Promise((r) => setTimeout(() => requestAnimationFrame(r), 250))") // entering takes 200 ms
+	s.js("await new Promise(requestAnimationFrame)")
 	picture, err := chromedp.Run(s.ctx, chromedp.CaptureScreenshot())
 	s.must(err)
 	s.must(os.WriteFile(filepath.Join(s.ArtifactDir(), name+".png"), picture, 0o600))
 }
 
-// axe is axe-core, or "" where npm is missing.
-var axe = sync.OnceValues(func() (string, error) {
-	dir := "../../scripts/openapi"
-	if err := exec.Command(dir + "/install.sh").Run(); err != nil {
-		if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() == 3 {
-			return "", nil
-		}
-		return "", err
+var axeOnce struct {
+	sync.Mutex
+	source string
+}
+
+// axe is axe-core, read once.
+func axe(t *testing.T) string {
+	t.Helper()
+	axeOnce.Lock()
+	defer axeOnce.Unlock()
+	if axeOnce.source == "" {
+		axeOnce.source = browsertest.Axe(t, "../..")
 	}
-	source, err := os.ReadFile(dir + "/node_modules/axe-core/axe.min.js")
-	return string(source), err
-})
+	return axeOnce.source
+}
 
 // audit lets axe look at the widget as it stands.
 func (s *site) audit(state string) {
 	s.Helper()
-	source, err := axe()
-	s.must(err)
+	source := axe(s.T)
 	if source == "" {
-		s.Log("axe is missing: no audit")
 		return
 	}
-	s.js("await new Promise((r) => setTimeout(r, 250))")
-	found := s.js("if (!window.axe) {" + source + "\n} const r = await axe.run({include: ['parley-chat']}, {resultTypes: ['violations']}); return r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join('; '))")
+	found := s.js("if (!window.axe) {" + source + "\n} const r = await axe.run({include: ['parley-chat']}, {resultTypes: ['violations'], preload: false}); return r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join('; '))")
 	if found != "[]" {
 		s.Errorf("axe, %s: %s", state, found)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds a whole test in the browser: several run at once on two cores.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // Microphone lets pages use a microphone that speaks a WAV file, once, from the moment when it is opened.
 func Microphone(wav string) []chromedp.ExecAllocatorOption {

@@ -7,9 +7,11 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/andybalholm/brotli"
@@ -47,8 +49,8 @@ func Build(dir string) (map[string][]byte, error) {
 			entry = name
 		}
 	}
-	for name, body := range files {
-		files[name+".br"], files[name+".gz"] = Brotli(body), gzipped(body)
+	for _, name := range slices.Collect(maps.Keys(files)) {
+		files[name+".br"], files[name+".gz"] = Brotli(files[name]), gzipped(files[name])
 	}
 	launcher := options
 	launcher.EntryPoints, launcher.Format = []string{"src/launcher.js"}, api.FormatIIFE
@@ -71,7 +73,7 @@ func Write(dir string) error {
 	if err := os.RemoveAll(dist); err != nil {
 		return fmt.Errorf("bundle: empty dist: %w", err)
 	}
-	if err := os.MkdirAll(dist, 0o755); err != nil {
+	if err := os.MkdirAll(dist, 0o750); err != nil {
 		return fmt.Errorf("bundle: make dist: %w", err)
 	}
 	for name, body := range files {

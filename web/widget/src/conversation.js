@@ -18,8 +18,8 @@ export class Conversation {
   run = null; // {id, text, tools, lost, problem, stopping}
   sending = false;
 
-  constructor({ agent, base, ticket, changed, heard }) {
-    Object.assign(this, { agent, changed, heard, ticket });
+  constructor({ agent, base, ticket, changed, heard, failed }) {
+    Object.assign(this, { agent, changed, failed, heard, ticket });
     this._api = base + 'widget/v1/';
     this._token = tokenOf(agent);
     this._pending = pendingOf(agent);
@@ -46,8 +46,20 @@ export class Conversation {
     if (this.phase === 'connecting') return;
     if (!this.ready) this._set({ phase: 'connecting', problem: null });
     try {
-      this._apply(await this._session());
+      let visitor, session;
+      do {
+        visitor = this._visitor; // identify may come meanwhile
+        session = await this._session();
+      } while (visitor !== this._visitor);
+      this._apply(session);
     } catch (e) {
+      this.failed(e);
+      if (this.dead) return;
+      if (e.status === 400 && this._visitor) { // the page's proof of who this is: the chat works without
+        this._visitor = null;
+        if (!this.ready) this.phase = 'idle';
+        return this.connect();
+      }
       if (!this.ready) this._set({ phase: 'lost', problem: e });
       return;
     }
@@ -118,7 +130,9 @@ export class Conversation {
       }
     }
     this._share({ type: 'reset' });
-    return this._reset();
+    const idle = this.phase === 'idle'; // nobody has opened the chat on this page
+    if (idle) this._token.set('');
+    else return this._reset();
   }
 
   async _reset() {
@@ -254,7 +268,7 @@ export class Conversation {
 
   _finish(run, status) {
     this._leave();
-    const message = { key: run.id, id: run.messageId, role: 'assistant', text: run.text, at: new Date().toISOString(), status, runId: run.id, problem: status === 'failed' ? run.problem || problem(0, 'internal') : null };
+    const message = { key: run.id, id: run.messageId, role: 'assistant', text: run.text, tools: run.tools, at: new Date().toISOString(), status, runId: run.id, problem: status === 'failed' ? run.problem || problem(0, 'internal') : null };
     if (run.text || status === 'failed') this._add(message);
     else this.changed();
   }

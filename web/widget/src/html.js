@@ -22,7 +22,7 @@ const paths = {
   check: 'M5 13l4 4 10-11',
 };
 
-export const Icon = ({ name }) => html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${paths[name]} /></svg>`;
+export const Icon = ({ name }) => html`<svg class=${name} viewBox="0 0 24 24" aria-hidden="true"><path d=${paths[name]} /></svg>`;
 
 export const Button = ({ icon, label, ...rest }) => html`<button type="button" class="icon" title=${label} aria-label=${label} ...${rest}><${Icon} name=${icon} /></button>`;
 

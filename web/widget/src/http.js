@@ -1,19 +1,19 @@
 // Requests to /widget/v1 as the contract has them: the envelope, and server-sent events read from a fetch stream.
 
 const send = window.fetch.bind(window); // the page may wrap its own later
-const { parse, stringify } = JSON;
+const { parse } = JSON;
 const patience = 20000; // for an answer, ms
 const silence = 45000; // heartbeats are at most 20 s apart
 
 // Problem is why a request failed: status 0 is a network that is not there. after is in seconds.
 export const problem = (status, type, message, after) => ({ __proto__: null, status, type, message, after });
 
-// bare is a copy that inherits nothing: a page's Object.prototype.toJSON has no say in what is sent.
-const bare = (value) => {
-  if (!value || typeof value !== 'object') return value;
-  const copy = Object.create(null);
-  for (const key of Object.keys(value)) copy[key] = bare(value[key]);
-  return copy;
+// json writes strings and flat objects by itself: what a page did to JSON.stringify or to toJSON has no say in it.
+const quote = (text) => '"' + text.replace(/["\\\0-\x1f]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')) + '"';
+const json = (value) => {
+  if (typeof value === 'string') return quote(value);
+  if (!value || typeof value !== 'object') return String(value);
+  return '{' + Object.keys(value).filter((k) => value[k] !== undefined).map((k) => quote(k) + ':' + json(value[k])).join(',') + '}';
 };
 
 const begin = async (url, method, token, body, lastId, signal) => {
@@ -23,7 +23,7 @@ const begin = async (url, method, token, body, lastId, signal) => {
   if (lastId) headers['Last-Event-ID'] = lastId;
   let response;
   try {
-    response = await send(url, { __proto__: null, method, headers, body: body && stringify(bare(body)), signal, credentials: 'omit', cache: 'no-store' });
+    response = await send(url, { __proto__: null, method, headers, body: body && json(body), signal, credentials: 'omit', cache: 'no-store' });
   } catch {
     throw problem(0, 'network');
   }

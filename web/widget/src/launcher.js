@@ -29,16 +29,14 @@ const start = () => {
   shadow.adoptedStyleSheets = [sheet];
 
   const button = document.createElement('button');
-  const badge = document.createElement('span');
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const path = document.createElementNS(svg.namespaceURI, 'path');
   const ground = inlined.online === false ? '#5f5b57' : color;
   const style = button.style;
   button.className = 'launch';
-  badge.className = 'badge';
   svg.setAttribute('viewBox', '0 0 24 24');
   svg.append(path);
-  button.append(svg, badge);
+  button.append(svg);
   style.background = ground;
   style.color = on(ground, 3);
   style.zIndex = zIndex;
@@ -58,7 +56,7 @@ const start = () => {
     } catch {} // storage is blocked
   };
   const label = (text = '') => {
-    badge.textContent = text;
+    button.dataset.badge = text;
     button.ariaLabel = ctl.title + (text && ` (${text})`);
   };
 

@@ -29,6 +29,7 @@ export default (ctl) => {
   let t, theme, color, shown, focusing, due, cost = 0, unread = 0, writing;
   const queue = []; // texts that the page sends
   const small = matchMedia('(max-width: 480px), (max-height: 420px)');
+  const touch = matchMedia('(pointer: coarse)');
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const viewport = window.visualViewport;
   const announcer = new Announcer((text) => { if (shown) status.textContent = text; });
@@ -51,9 +52,15 @@ export default (ctl) => {
     }
     ctl.emit('message', { id, role, text });
   };
-  const conversation = new Conversation({ agent: ctl.agent, base: ctl.base, ticket: ctl.option('ticket'), changed, heard });
+  // What the site's owner has to put right is for the page's script and console; visitors read the panel.
+  const failed = (e) => {
+    ctl.emit('error', e);
+    if (e.status >= 400 && e.status < 500) console.warn('Parley:', e.message);
+  };
+  const conversation = new Conversation({ agent: ctl.agent, base: ctl.base, ticket: ctl.option('ticket'), changed, heard, failed });
 
-  const focus = () => { dialog.querySelector('textarea:enabled, button')?.focus(); };
+  // Where a finger points, focus in the field would bring the keyboard up before anything is read.
+  const focus = () => { (!touch.matches && dialog.querySelector('textarea:enabled') || dialog.querySelector('.log'))?.focus(); };
   const draw = () => {
     due = 0;
     if (!t) return;
@@ -68,9 +75,10 @@ export default (ctl) => {
       button.style.color = on(tint, 3);
     }
     dialog.setAttribute('aria-label', title);
+    const before = shadow.activeElement;
     render(html`<${View} c=${conversation} t=${t} title=${title} close=${!container && ctl.close} focus=${focus} />`, body);
     cost = performance.now() - start;
-    if (focusing && shown) {
+    if (shown && (focusing || (before && !before.isConnected))) {
       focusing = false;
       focus();
     }

@@ -1,4 +1,4 @@
-// The agent's colour, made readable: on a surface, and as a ground for words.
+// The agent's colour, made readable: on a surface, and as the ground of an icon.
 import { channels, contrast, on, valid } from './color.js';
 
 const surfaces = { __proto__: null, light: [247, 245, 243], dark: [43, 40, 37] }; // the least favourable of each theme
@@ -21,5 +21,5 @@ export const paint = (element, color, theme) => {
   style.setProperty('--accent', valid(color));
   style.setProperty('--ink', toward(color, theme, 4.7));
   style.setProperty('--solid', solid);
-  style.setProperty('--on', on(solid, 4.5));
+  style.setProperty('--on', on(solid, 3));
 };

@@ -1,5 +1,5 @@
 // What the panel shows of a conversation.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Button, Copy, html } from './html.js';
 import { Growing } from './markdown.js';
 
@@ -12,7 +12,7 @@ const clock = (at, lang) => {
 // reason puts a problem into words: the server's where they are meant for visitors, ours elsewhere.
 const reason = (p, t) => (p.type === 'waiting' ? t.waiting : p.type === 'network' || p.status >= 500 ? t.lost : p.message || t.failed);
 
-const absent = (p, t) => (p.status === 403 ? t.site : p.status === 404 || p.status === 409 ? t.away : reason(p, t));
+const absent = (p, t, own) => (p.status === 403 ? own && p.message || t.site : p.status === 404 || p.status === 409 ? t.away : reason(p, t));
 
 const Markdown = ({ text, live, t }) => {
   const growing = useRef();
@@ -20,11 +20,12 @@ const Markdown = ({ text, live, t }) => {
   return growing.current.nodes(text, t, !live);
 };
 
-const Tool = ({ tool, t }) => html`<p class=${tool.done ? 'tool' : 'tool at-work'}>${tool.done ? t.used(tool.name) : t.using(tool.name)}</p>`;
+// A tool goes by its function name, which is not written for people.
+const Tool = ({ tool, t }) => html`<p class="tool">${t[tool.done ? 'used' : 'using'](tool.name.replace(/_+/g, ' '))}</p>`;
 
 const Answer = ({ m, c, t, newest }) => html`
   ${m.tools?.map((tool) => html`<${Tool} tool=${tool} t=${t} />`)}
-  <div class="text">${m.text && html`<${Markdown} text=${m.text} live=${m.live} t=${t} />`}</div>
+  <div class="text" dir="auto">${m.text && html`<${Markdown} text=${m.text} live=${m.live} t=${t} />`}</div>
   ${m.live && !m.text && html`<p class="dots" aria-hidden="true"><i /><i /><i /></p>`}
   ${m.status === 'failed' && html`<p class="trouble">${m.problem ? reason(m.problem, t) : t.failed}${newest && html` <button type="button" class="link" disabled=${c.busy} onClick=${() => c.retry(m)}>${t.again}</button>`}</p>`}
   ${m.status === 'stopped' && html`<p class="quiet">${t.stopped}</p>`}
@@ -41,11 +42,11 @@ const Answer = ({ m, c, t, newest }) => html`
 const Time = ({ at, t }) => html`<time datetime=${at} title=${new Date(at).toLocaleString(t.lang)}>${clock(at, t.lang)}</time>`;
 
 const Question = ({ m, c, t }) => html`
-  <div class="text">${m.text}</div>
+  <div class="text" dir="auto">${m.text}</div>
   ${m.problem ? html`<p class="trouble">${m.problem.type === 'waiting' ? t.waiting : html`${t.unsent}. ${reason(m.problem, t)} <button type="button" class="link" disabled=${c.busy} onClick=${() => c.again(m)}>${t.again}</button>`}</p>`
     : html`<div class="foot"><${Time} at=${m.at} t=${t} /></div>`}`;
 
-const Message = ({ m, c, t, newest }) => useMemo(() => html`<div class=${'message ' + m.role} dir="auto">
+const Message = ({ m, c, t, newest }) => useMemo(() => html`<div class=${'message ' + m.role}>
   <span class="unseen">${m.role === 'user' ? t.you : t.assistant}: </span>
   ${m.role === 'user' ? html`<${Question} m=${m} c=${c} t=${t} />` : html`<${Answer} m=${m} c=${c} t=${t} newest=${newest} />`}</div>`,
 [m, m.text, m.tools, t, newest, c.busy]);
@@ -73,13 +74,12 @@ const Log = ({ c, t }) => {
   </div>${away && html`<div class="latest"><${Button} icon="down" label=${t.latest} onClick=${() => { down(); log.current.focus(); }} /></div>`}`;
 };
 
-const Composer = ({ c, t }) => {
+const Composer = ({ c, t, off }) => {
   const [text, set] = useState('');
   const area = useRef();
   const max = c.config.maxMessageLength || 4000;
   const size = useMemo(() => [...text.trim()].length, [text]); // code points, as the server counts
   const long = size > max;
-  const off = c.ready && c.config.online === false;
   const can = c.ready && !off && !c.busy && size > 0 && !long;
   useLayoutEffect(() => {
     const { style } = area.current;
@@ -112,7 +112,7 @@ const Menu = ({ c, t, ask, save }) => {
     set(false);
     box.current.querySelector('button').focus();
   };
-  const choose = (what) => () => { set(false); what(); };
+  const choose = (what) => () => { box.current.querySelector('button').focus(); set(false); what(); };
   return html`<div class="menu" ref=${box} onFocusOut=${leave} onKeyDown=${key}>
     <${Button} icon="menu" label=${t.menu} aria-expanded=${String(open)} onClick=${() => set(!open)} />
     ${open && html`<div class="choices">
@@ -123,7 +123,7 @@ const Menu = ({ c, t, ask, save }) => {
 const Ask = ({ c, t, done }) => {
   const box = useRef();
   const [wrong, set] = useState('');
-  useEffect(() => { box.current.querySelector('button').focus(); }, []);
+  useLayoutEffect(() => { box.current.querySelector('button').focus(); }, []);
   const key = (e) => { if (e.key === 'Escape') { e.stopPropagation(); done(); } };
   const yes = async () => {
     const p = await c.restart();
@@ -147,15 +147,16 @@ const download = (c, t) => {
 
 export const View = ({ c, t, title, close, focus }) => {
   const [asking, ask] = useState(false);
-  const offline = c.config.online === false || (c.phase === 'lost' && [404, 409].includes(c.problem.status));
+  const absence = c.phase === 'lost' && [403, 404, 409].includes(c.problem.status);
+  const offline = absence || c.config.online === false;
   const who = c.visitor?.verified && c.visitor.name;
-  const state = c.run?.lost ? t.reconnecting : c.ready ? (offline ? t.offline : who ? t.verified(who) : t.online) : c.phase === 'lost' ? t.offline : t.connecting;
-  return html`<header><div><h2 dir="auto">${title}</h2><p class=${c.ready && !offline && !c.run?.lost ? 'state live' : 'state'}>${state}</p></div>
+  const state = c.run?.lost ? t.connecting : c.ready ? (offline ? t.offline : who ? t.verified(who) : t.online) : c.phase === 'lost' ? t.offline : t.connecting;
+  return html`<header><div><h2>${title}</h2><p class=${c.ready && !offline && !c.run?.lost ? 'state live' : 'state'}>${state}</p></div>
     <${Menu} c=${c} t=${t} ask=${() => ask(true)} save=${() => download(c, t)} />
     ${close && html`<${Button} icon="close" label=${t.close} onClick=${close} />`}</header>
   <${Log} c=${c} t=${t} />
-  ${c.phase === 'lost' && html`<p class="notice">${absent(c.problem, t)} ${c.problem.status !== 403 && html`<button type="button" class="link" onClick=${() => c.connect()}>${t.again}</button>`}</p>`}
+  ${c.phase === 'lost' && html`<p class="notice">${absent(c.problem, t, c.ticket)} ${c.problem.status !== 403 && html`<button type="button" class="link" onClick=${() => c.connect()}>${t.again}</button>`}</p>`}
   ${c.ready && offline && html`<p class="notice">${t.away}</p>`}
   ${c.run?.lost && html`<p class="notice">${t.reconnecting}</p>`}
-  ${asking ? html`<${Ask} c=${c} t=${t} done=${() => { ask(false); setTimeout(focus); }} />` : html`<${Composer} c=${c} t=${t} />`}`;
+  ${asking ? html`<${Ask} c=${c} t=${t} done=${() => { ask(false); setTimeout(focus); }} />` : html`<${Composer} c=${c} t=${t} off=${offline} />`}`;
 };
