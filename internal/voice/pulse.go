@@ -28,6 +28,9 @@ type pulse struct {
 // probing reports whether a sign of life is awaited.
 func (p *pulse) probing() bool { return !p.probeBy.IsZero() }
 
+// ignored reports whether the model lives and has not told of the voice that the gate hears: it finds no speech in it.
+func (p *pulse) ignored() bool { return !p.unnoticed.IsZero() && p.at.After(p.unnoticed) }
+
 // beat notes an event of the model.
 func (p *pulse) beat(now time.Time) { p.at, p.probeBy = now, time.Time{} }
 

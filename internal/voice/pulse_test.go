@@ -52,7 +52,7 @@ func TestModelFallsSilent(t *testing.T) {
 			time.Sleep(300 * ms)
 			r.modelHears("u1")
 			time.Sleep(1500 * ms)
-			r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: "u1", AudioMs: r.session.appended / bytesPerMs})
+			r.model.say(leg.ModelEvent{Kind: leg.ModelSpeechStopped, ItemID: "u1", AudioMs: int64(r.model.heard() / bytesPerMs)})
 			time.Sleep(ms)
 			hole(r)
 		}, "say it again", 1200 * ms},

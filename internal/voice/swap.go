@@ -145,7 +145,7 @@ func swapPause(left time.Duration) time.Duration {
 
 // betweenResponses reports whether nothing is being generated, asked or said by the caller.
 func (s *Session) betweenResponses() bool {
-	return !s.seq.busy() && s.retryAt.IsZero() && !s.callerSpeaking && (!s.tail.open || !s.pulse.unnoticed.IsZero()) && !s.cutOff
+	return !s.seq.busy() && s.retryAt.IsZero() && !s.callerSpeaking && (!s.tail.open || s.pulse.ignored()) && !s.cutOff
 }
 
 // silent reports whether nobody would notice a change of the model's session.
@@ -159,6 +159,7 @@ func (s *Session) adopt(now time.Time, lost bool) {
 	w := s.swap
 	calm := !lost && s.silent(now)
 	if !lost {
+		s.noticed()
 		s.dropModel(true)
 	}
 	s.swap = swap{turnAt: w.turnAt}
