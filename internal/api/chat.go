@@ -153,6 +153,7 @@ func (a *API) startRun(ctx context.Context, orgID string, req chat.Request, c *c
 		}
 		defer a.sweep(ctx)
 	}
+	req.Claim = a.daily(orgID, req)
 	run, err = a.opt.Chat.Start(ctx, orgID, req)
 	if taken, ok := errors.AsType[*claimedError](err); ok {
 		return a.recall(ctx, orgID, c, taken.standing)
@@ -161,6 +162,30 @@ func (a *API) startRun(ctx context.Context, orgID string, req chat.Request, c *c
 		err = respond.WithStatus(err, http.StatusConflict) // the agent does not answer (contract §5)
 	}
 	return run, false, err
+}
+
+// daily counts a message to the agent's dailyMessageLimit, as those of websites, in the transaction that accepts it and
+// after the request's own claim. Tests are not counted.
+func (a *API) daily(orgID string, req chat.Request) func(context.Context, *store.Tx, string) error {
+	now := a.now().UTC()
+	return func(ctx context.Context, tx *store.Tx, runID string) error {
+		if req.Claim != nil {
+			if err := req.Claim(ctx, tx, runID); err != nil {
+				return err
+			}
+		}
+		agent, err := tx.FindWidgetAgent(ctx, req.AgentID)
+		most := agent.Chat.DailyMessageLimit
+		if err != nil || most == nil || req.Test {
+			return err
+		}
+		n, err := tx.CountMessages(ctx, orgID, req.AgentID, store.Day(now), "")
+		if err != nil || n[0] <= *most {
+			return err
+		}
+		refusal := parley.Errorf(parley.CodeRateLimited, "The agent has had its %d messages of today (config.dailyMessageLimit). Raise the limit, or go on tomorrow.", *most)
+		return respond.WithRetry(refusal, now.Truncate(24*time.Hour).Add(24*time.Hour).Sub(now))
+	}
 }
 
 // claimedError says that an equal request came first.

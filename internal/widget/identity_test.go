@@ -9,6 +9,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
+	"parley/internal/auth"
 	"parley/internal/store"
 	"parley/internal/store/storetest"
 )
@@ -16,9 +17,9 @@ import (
 // secretOf gives the house's agent a key for its visitors.
 func (b *house) secretOf(agent parley.Agent) string {
 	b.t.Helper()
-	key := NewIdentitySecret()
+	key := auth.NewIdentitySecret()
 	storetest.Write(b.t, b.st, func(ctx context.Context, tx *store.Tx) error {
-		return tx.SetIdentitySecret(ctx, agent.OrgID, agent.ID, SealIdentity(b.ring, agent.OrgID, agent.ID, key))
+		return tx.SetIdentitySecret(ctx, agent.OrgID, agent.ID, b.ring.Seal(store.IdentityAAD(agent.OrgID, agent.ID), []byte(key)))
 	})
 	return key
 }
