@@ -106,16 +106,21 @@ func (a *app) wireWidget() *http.ServeMux {
 	return mux
 }
 
-func (a *app) wireServer() {
-	phones := http.NewServeMux()
-	a.phone.Register(phones)
-	failures, logins, tickets := limit.NewFailures(nil), auth.NewLogins(a.auth, a.origin), widget.NewTickets(a.ring)
-	pages := http.NewServeMux()
-	pages.Handle("GET /embed/{agentId}", widget.NewEmbed(a.store, tickets, a.logger))
+// wirePages makes the pages of people who are logged in, and the chat for iframes.
+func (a *app) wirePages(logins *auth.Logins, failures *limit.Failures) *http.ServeMux {
+	mux, tickets := http.NewServeMux(), widget.NewTickets(a.ring)
+	mux.Handle("GET /embed/{agentId}", widget.NewEmbed(a.store, tickets, a.logger))
 	dashboard.New(dashboard.Options{
 		Store: a.store, Auth: a.auth, Logins: logins, Failures: failures, Logger: a.logger, Simulated: a.model != nil,
 		Ticket: func(agentID string) string { return tickets.Mint(agentID, widget.PurposeTry, 0) },
-	}).Register(pages)
+	}).Register(mux)
+	return mux
+}
+
+func (a *app) wireServer() {
+	phones := http.NewServeMux()
+	a.phone.Register(phones)
+	failures, logins := limit.NewFailures(nil), auth.NewLogins(a.auth, a.origin)
 	rest := api.New(api.Options{
 		Store: a.store, Auth: a.auth, Logins: logins, Failures: failures, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
 		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls, Recordings: a.recordings,
@@ -123,7 +128,7 @@ func (a *app) wireServer() {
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration
 	a.server = server.New(server.Options{
-		API: rest.Mux(), Phone: phones, Widget: a.wireWidget(), Pages: pages, Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
+		API: rest.Mux(), Phone: phones, Widget: a.wireWidget(), Pages: a.wirePages(logins, failures), Metrics: a.metrics, MetricsToken: a.cfg.MetricsToken, Proxies: proxies, Logger: a.logger,
 		Page:  web.New(web.State{Origin: a.origin, Simulated: a.model != nil, VoiceAgentID: a.setup.voiceAgentID, ChatAgentID: a.setup.chatAgentID}),
 		Ready: []server.Check{{Name: "database", Run: a.store.Ping}, {Name: "log", Run: a.checkLog}, {Name: "capacity", Run: a.checkCapacity}},
 	})

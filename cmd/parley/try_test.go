@@ -40,7 +40,7 @@ func newDesk(t *testing.T) *desk {
 // js runs a script and returns its value. Policies of pages do not count for it.
 func (d *desk) js(script string) string {
 	d.t.Helper()
-	v, err := chromedp.Run(d.ctx, chromedp.Evaluate[json.RawMessage](`(async () => { `+script+` })()`, chromedp.EvalAwaitPromise))
+	v, err := chromedp.Run(d.ctx, chromedp.Evaluate[json.RawMessage](`(async () => { `+inSite+script+` })()`, chromedp.EvalAwaitPromise))
 	if err != nil {
 		d.t.Fatalf("%s: %v; the browser says: %s", script, err, d.complaints())
 	}
@@ -50,7 +50,7 @@ func (d *desk) js(script string) string {
 // wait waits for an expression to become true, looking from inside the page, which may be left meanwhile.
 func (d *desk) wait(expression string) {
 	d.t.Helper()
-	look := `(async () => { for (let n = 0; n < 40; n++) { try { if (` + expression + `) return true } catch {} await new Promise((r) => setTimeout(r, 25)) } return false })()`
+	look := `(async () => { for (let n = 0; n < 40; n++) { try { ` + inSite + `if (` + expression + `) return true } catch {} await new Promise((r) => setTimeout(r, 25)) } return false })()`
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
 		if is, err := chromedp.Run(d.ctx, chromedp.Evaluate[bool](look, chromedp.EvalAwaitPromise)); err == nil && is {
 			return
@@ -126,6 +126,9 @@ func TestTryAnAgent(t *testing.T) {
 	d.audit("login, refused")
 	d.do(chromedp.SendKeys("#key", key+"\r"))
 	d.wait(`location.pathname.startsWith("/try/") && !document.querySelector("fieldset").disabled && !way.disabled`)
+	d.wait(`$(".launch")`)
+	d.js(`$(".launch").click()`)
+	d.wait(`$("textarea") && $t().includes("How can I help you?")`)
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{360, 768, 1440} {
 			d.view(width, 900, scheme)
@@ -133,8 +136,21 @@ func TestTryAnAgent(t *testing.T) {
 			d.shot(fmt.Sprintf("try-%s-%d", scheme, width))
 		}
 	}
+	d.converse("What time is it?")
 	d.clean("try")
 	if strings.Contains(d.js(`return document.cookie`), "parley_login") {
 		t.Error("scripts can read the login")
 	}
+}
+
+// inSite finds things in the widget on the sample site.
+const inSite = `const $ = (q) => document.getElementById("site")?.contentDocument.querySelector("parley-chat")?.shadowRoot.querySelector(q); const $t = () => $("dialog").innerText; `
+
+// converse sends a message to the widget on the sample site and waits for the whole answer.
+func (d *desk) converse(text string) {
+	d.t.Helper()
+	d.js(`$("textarea").focus()`)
+	d.do(chromedp.KeyEvent(text + "\r"))
+	d.wait(`$t().includes("The tool answered") && !$(".stop")`)
+	d.shot("conversation")
 }

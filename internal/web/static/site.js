@@ -3,6 +3,7 @@
 "use strict";
 const { agent, ticket } = document.getElementById("sample").dataset;
 const policy = globalThis.trustedTypes?.createPolicy("parley-site", { createScriptURL: (url) => url });
+const MINUTES = 60_000;
 let script = null;
 let shown = {};
 let open = false;
@@ -18,6 +19,7 @@ globalThis.showChat = (settings) => {
     if (primaryColor !== oldColor) Parley("setColor", primaryColor);
     return;
   }
+  if (performance.now() > 9 * MINUTES) return location.reload();
   if (script) {
     Parley("destroy");
     script.remove();
@@ -34,5 +36,5 @@ globalThis.showChat = (settings) => {
   document.body.append(script);
 };
 
-// A ticket lives ten minutes: a page that was not used by then gets another.
-setTimeout(() => { if (!open) location.reload(); }, 9 * 60 * 1000);
+// A ticket lives ten minutes: a page that is older gets another before a new session is opened.
+setTimeout(() => { if (!open) location.reload(); }, 9 * MINUTES);
