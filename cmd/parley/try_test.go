@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,7 +129,7 @@ func TestTryAnAgent(t *testing.T) {
 	d.wait(`location.pathname.startsWith("/try/") && !document.querySelector("fieldset").disabled && !way.disabled`)
 	d.wait(`$(".launch")`)
 	d.js(`$(".launch").click()`)
-	d.wait(`$("textarea") && $t().includes("How can I help you?")`)
+	d.wait(`$("textarea") && $words().includes("How can I help you?")`)
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{360, 768, 1440} {
 			d.view(width, 900, scheme)
@@ -136,21 +137,118 @@ func TestTryAnAgent(t *testing.T) {
 			d.shot(fmt.Sprintf("try-%s-%d", scheme, width))
 		}
 	}
+	d.view(1280, 900, "light")
 	d.converse("What time is it?")
+	list := ask(t, "GET", address+"/api/v1/conversations", key, "")["conversations"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["test"] != true || list[0].(map[string]any)["agentId"] != chat {
+		t.Errorf("the record is %v, want one test", list)
+	}
+	d.change(chat, address, key)
+	d.copyCode(chat, address)
+	d.looks()
 	d.clean("try")
+	for said := range strings.SplitSeq(d.complaints(), "\n") {
+		if said != "" && !strings.HasPrefix(said, "Failed to load resource") { // the wrong key, the change that came too late
+			t.Errorf("the browser complains: %s", said)
+		}
+	}
 	if strings.Contains(d.js(`return document.cookie`), "parley_login") {
 		t.Error("scripts can read the login")
 	}
+	d.js(`document.querySelector("form[action='/logout'] button").click()`)
+	d.wait(`location.pathname === "/login"`)
+	d.do(chromedp.Navigate(address + "/try/" + chat))
+	d.wait(`location.pathname === "/login"`)
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// change changes settings: they show at once, are kept only when they are saved, and can be undone.
+func (d *desk) change(chat, address, key string) {
+	d.t.Helper()
+	set := func(id, value string) {
+		d.js(fmt.Sprintf(`const e = document.getElementById(%q); e.value = %q; e.dispatchEvent(new Event("input", { bubbles: true }))`, id, value))
+	}
+	config := func() map[string]any {
+		return ask(d.t, "GET", address+"/api/v1/agents/"+chat, key, "")["config"].(map[string]any)
+	}
+	set("primaryColor", "#7A1F5C")
+	d.wait(`getComputedStyle($(".launch")).backgroundColor === "rgb(122, 31, 92)" && swatch.value === "#7a1f5c"`)
+	set("theme", "dark")
+	d.wait(`getComputedStyle($("dialog")).colorScheme === "dark" || parseInt(getComputedStyle($("dialog")).backgroundColor.match(/[\d.]+/)[0] * 100) < 6000`)
+	set("position", "top-left")
+	set("title", "Ask <b>us</b>")
+	set("greeting", "Welcome to **the shop**.")
+	set("suggestions", "Opening hours\n\n  Prices  \n")
+	d.wait(`$("dialog").getAttribute("aria-label") === "Ask <b>us</b>" && $(".launch").getBoundingClientRect().left < 100 && $words().includes("Welcome to the shop.")`)
+	d.wait(`$words().includes("The tool answered")`) // the conversation goes on
+	d.shot("changed")
+	if got := config()["title"]; got != "Example chat" {
+		d.t.Errorf("a change was kept before it was saved: %v", got)
+	}
+	set("primaryColor", "red")
+	if got := d.js(`return document.getElementById("state").textContent`); !strings.Contains(got, "#RRGGBB") {
+		d.t.Errorf("a wrong color: %s", got)
+	}
+	d.audit("a wrong color")
+	set("primaryColor", "#7a1")
+	d.js(`look.querySelector("button.primary").click()`)
+	d.wait(`document.getElementById("state").textContent.startsWith("Saved.")`)
+	saved := config()
+	if saved["primaryColor"] != "#7a1" || saved["position"] != "top-left" || saved["theme"] != "dark" || fmt.Sprint(saved["suggestions"]) != "[Opening hours Prices]" {
+		d.t.Errorf("saved %v", saved)
+	}
+	set("title", "Undone")
+	d.js(`reset.click()`)
+	d.wait(`look.elements.title.value === "Ask <b>us</b>" && $("dialog")?.getAttribute("aria-label") === "Ask <b>us</b>"`)
+	ask(d.t, "PATCH", address+"/api/v1/agents/"+chat, key, `{"name":"Renamed meanwhile"}`)
+	d.js(`look.querySelector("button.primary").click()`)
+	d.wait(`document.getElementById("state").textContent.startsWith("Somebody changed the agent")`)
+}
+
+// copyCode copies the embed code where the clipboard is refused.
+func (d *desk) copyCode(chat, address string) {
+	d.t.Helper()
+	d.js(`navigator.clipboard.writeText = () => Promise.reject(new Error("refused"));
+		globalThis.copied = ""; document.addEventListener("copy", () => { copied = getSelection().toString(); });
+		document.querySelector("#code").closest(".code").querySelector("button").click()`)
+	d.wait(`said.textContent === "Copied" && copied !== ""`)
+	want, _ := json.Marshal(`<script async src="` + address + `/widget.js?agent=` + chat + `" data-agent="` + chat + `"></script>`)
+	var got, line string
+	_ = json.Unmarshal([]byte(d.js(`return copied`)), &got)
+	_ = json.Unmarshal(want, &line)
+	if strings.TrimSpace(got) != line {
+		d.t.Errorf("copied %s, want %s", got, line)
+	}
+	for way, needs := range map[string]string{"react": "useEffect", "vue": "onMounted", "wordpress": "wp_footer", "iframe": "/embed/" + chat, "html": "<script async"} {
+		d.js(fmt.Sprintf(`way.value = %q; way.dispatchEvent(new Event("change"))`, way))
+		if shown := d.js(`return code.textContent.includes(` + fmt.Sprintf("%q", needs) + `) && directives.textContent !== ""`); shown != "true" {
+			d.t.Errorf("the code for %s is not shown", way)
+		}
+	}
+}
+
+// looks shows the chat on the other sample sites, and as on a phone.
+func (d *desk) looks() {
+	d.t.Helper()
+	for _, look := range []string{"dark", "busy"} {
+		d.js(fmt.Sprintf(`document.getElementById("site-look").value = %q; document.getElementById("site-look").dispatchEvent(new Event("change"))`, look))
+		d.wait(fmt.Sprintf(`site.contentDocument.body.className === %q && $("dialog").open && $words().includes("The tool answered")`, look))
+		d.audit("the sample site " + look)
+		d.shot("site-" + look)
+	}
+	d.js(`phone.click()`)
+	d.wait(`site.contentWindow.innerWidth <= 390 && phone.getAttribute("aria-pressed") === "true"`)
+	d.shot("site-phone")
 }
 
 // inSite finds things in the widget on the sample site.
-const inSite = `const $ = (q) => document.getElementById("site")?.contentDocument.querySelector("parley-chat")?.shadowRoot.querySelector(q); const $t = () => $("dialog").innerText; `
+const inSite = `const $ = (q) => document.getElementById("site")?.contentDocument.querySelector("parley-chat")?.shadowRoot.querySelector(q); const $words = () => $("dialog").innerText; `
 
 // converse sends a message to the widget on the sample site and waits for the whole answer.
 func (d *desk) converse(text string) {
 	d.t.Helper()
 	d.js(`$("textarea").focus()`)
 	d.do(chromedp.KeyEvent(text + "\r"))
-	d.wait(`$t().includes("The tool answered") && !$(".stop")`)
+	d.wait(`$words().includes("The tool answered") && !$(".stop")`)
 	d.shot("conversation")
 }

@@ -32,7 +32,7 @@ func drive(t *testing.T, parts ...part) {
 func TestConversation(t *testing.T) {
 	t.Parallel()
 	drive(t, part{"Answer", conversationPart}, part{"Reload", reloadPart}, part{"LostNetwork", lostNetworkPart}, part{"LostPost", lostPostPart},
-		part{"TwoTabs", twoTabsPart}, part{"States", statesPart}, part{"Controls", controlsPart})
+		part{"TwoTabs", twoTabsPart}, part{"States", statesPart}, part{"Controls", controlsPart}, part{"OwnWords", ownWordsPart})
 }
 
 func TestLook(t *testing.T) {
@@ -349,4 +349,25 @@ func controlsPart(t *testing.T, browser context.Context) {
 	s.click("$b('Jump to the latest message')")
 	s.wait("$('.log').scrollHeight - $('.log').scrollTop - $('.log').clientHeight < 2 && !$b('Jump to the latest message')")
 	s.clean()
+}
+
+// ownWordsPart: a page's words in the place of the agent's, and none where it wants none.
+func ownWordsPart(t *testing.T, browser context.Context) {
+	s := newSite(t, browser, siteOptions{attrs: `data-title="Kitchen" data-greeting="Hungry?" data-suggestions="Menu| Book <b>now</b> |" data-placeholder=" " data-theme="dark"`})
+	s.visit("/")
+	s.open()
+	s.is("$('dialog').ariaLabel ?? $('dialog').getAttribute('aria-label')", "Kitchen")
+	s.is("$t('.suggestions button')", "Menu|Book <b>now</b>")
+	s.is("$t('.log').includes('Hungry?') && !$t('.log').includes('What can I do')", "true")
+	s.is("$('textarea').placeholder === 'Ask something'", "false")
+	s.click("$b('Menu')")
+	s.wait("$t('.assistant').includes('You said: Menu')")
+	s.is("$t('.log').includes('Hungry?')", "true")
+	s.clean()
+
+	bare := newSite(t, browser, siteOptions{attrs: `data-greeting=" " data-suggestions=" "`})
+	bare.visit("/")
+	bare.open()
+	bare.is("$$('.assistant').length + $$('.suggestions').length", "0")
+	bare.clean()
 }

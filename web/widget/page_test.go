@@ -56,6 +56,7 @@ type siteOptions struct {
 	plain bool   // no appearance inlined
 	js    string // a script of the page's own, before the widget's
 	lang  string
+	attrs string // of the script, beside the ones that it needs
 }
 
 // newSite opens a tab with a page of its own origin.
@@ -84,7 +85,7 @@ func newSite(t *testing.T, browser context.Context, o siteOptions) *site {
 		w.Header().Set("Content-Security-Policy", csp)
 		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="%s"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop</title><script src="/site.js"></script></head>
 <body><main><h1>Shop</h1><p>Things for sale. <a href="#about">About us</a></p>%s</main><script async src="%s/widget.js%s" data-agent="%s" %s></script></body></html>`,
-			o.lang, o.body, f.srv.URL, query, agentID, attributes)
+			o.lang, o.body, f.srv.URL, query, agentID, attributes+" "+o.attrs)
 	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)

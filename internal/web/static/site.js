@@ -27,7 +27,9 @@ globalThis.showChat = (settings) => {
   script = document.createElement("script");
   const address = "/widget.js?agent=" + agent;
   script.src = policy ? policy.createScriptURL(address) : address;
-  Object.assign(script.dataset, { agent, ticket, theme, color: primaryColor, ...rest, suggestions: JSON.stringify(rest.suggestions) });
+  const { position, title, greeting, placeholder, suggestions } = rest;
+  const words = { title: title || "Chat", greeting: greeting || " ", placeholder: placeholder || " ", suggestions: suggestions.join("|") || " " };
+  Object.assign(script.dataset, { agent, ticket, theme, color: primaryColor, position, ...words });
   if (open) script.dataset.open = "true";
   script.addEventListener("load", () => {
     Parley("on", "open", () => { open = true; });

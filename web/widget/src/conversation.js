@@ -18,8 +18,8 @@ export class Conversation {
   run = null; // {id, text, tools, lost, problem, stopping}
   sending = false;
 
-  constructor({ agent, base, ticket, changed, heard, failed }) {
-    Object.assign(this, { agent, changed, failed, heard, ticket });
+  constructor({ agent, base, ticket, own, changed, heard, failed }) {
+    Object.assign(this, { agent, changed, failed, heard, own, ticket });
     this._api = base + 'widget/v1/';
     this._token = tokenOf(agent);
     this._pending = pendingOf(agent);
@@ -180,7 +180,7 @@ export class Conversation {
   _apply({ config, messages, activeRun, visitor }) {
     const unsent = this.messages.filter((m) => !m.id && m.role === 'user');
     const keys = new Map(this.messages.map((m) => [m.id, m.key]));
-    this._set({ phase: 'ready', problem: null, config, visitor, messages: messages.map((m) => ({ ...m, key: keys.get(m.id) || m.id })).concat(unsent) });
+    this._set({ phase: 'ready', problem: null, config: { __proto__: null, ...config, ...this.own }, visitor, messages: messages.map((m) => ({ ...m, key: keys.get(m.id) || m.id })).concat(unsent) });
     if (!activeRun) this._leave();
     else this._follow(activeRun.runId);
   }

@@ -57,7 +57,13 @@ export default (ctl) => {
     ctl.emit('error', e);
     if (e.status >= 400 && e.status < 500) console.warn('Parley:', e.message);
   };
-  const conversation = new Conversation({ agent: ctl.agent, base: ctl.base, ticket: ctl.option('ticket'), changed, heard, failed });
+  // Words of the page in the place of the agent's; a space says that there are none.
+  const own = { __proto__: null };
+  for (const name of ['greeting', 'placeholder', 'suggestions']) {
+    const text = ctl.option(name);
+    if (text) own[name] = name === 'suggestions' ? text.split('|').map((s) => s.trim()).filter(Boolean) : text.trim();
+  }
+  const conversation = new Conversation({ agent: ctl.agent, base: ctl.base, ticket: ctl.option('ticket'), own, changed, heard, failed });
 
   // Where a finger points, focus in the field would bring the keyboard up before anything is read.
   const focus = () => { (!touch.matches && dialog.querySelector('textarea:enabled') || dialog.querySelector('.log'))?.focus(); };
