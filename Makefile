@@ -5,7 +5,7 @@ BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
 CONCURRENT := ./internal/ws ./internal/record ./internal/capacity ./internal/trace ./internal/number ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
-.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api clean
+.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api load-chat clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ load-voice: ## what the bridge adds to a frame and costs, beside a minimal relay
 
 load-api: ## reading and creating agents, beside a bare handler in the same run, on both databases
 	go run ./cmd/parley-load api
+
+load-chat: ## 100, 500 and 5,000 streamed chats, beside a bare reverse proxy in the same run
+	go run ./cmd/parley-load chat
 
 clean:
 	rm -rf $(BIN) parley-data

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // TransferTarget is somebody an agent may connect a caller to. The model knows targets by their names; numbers never
@@ -31,6 +32,15 @@ const (
 	maxTransferName        = 60
 	maxTransferDescription = 300
 	MaxTransferSummary     = 600 // about 40 s of speech
+)
+
+// How long a transfer takes at most until it is known that nobody takes the call.
+const (
+	TransferRing    = 20 * time.Second // the target's phone rings
+	ScreenWait      = 8 * time.Second  // for a target to press the key, after each of two requests
+	screenRequest   = 3 * time.Second  // to say one of them
+	summaryTime     = 50 * time.Second // to say the longest summary
+	LongestTransfer = TransferRing + summaryTime + 2*(screenRequest+ScreenWait)
 )
 
 // Target returns the transfer target with this name, in whatever case; of two with the same name the first.

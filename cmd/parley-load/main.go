@@ -1,6 +1,7 @@
 // Command parley-load measures what the server costs. `voice` measures what the bridge adds to a frame and costs,
 // beside a relay that only copies frames (voice.go). `api` measures reading and creating agents beside a bare
-// handler that asks the same of the same database (bench.go). `calls`, the default, measures what a live call
+// handler that asks the same of the same database (bench.go). `chat` holds many streamed chats beside a bare reverse proxy
+// (chat.go). `calls`, the default, measures what a live call
 // costs: it starts the real server in a process of its own, holds
 // many calls at once through the simulated phone and the simulated model, and prints the latency that the
 // server adds, the CPU time and the memory of a call. It does so twice: with the database as it is, and with
@@ -8,6 +9,7 @@
 //
 //	go run ./cmd/parley-load voice [--calls 15,50,100] [--duration 20s] [--clears 10s] [--rounds 3] [--json]
 //	go run ./cmd/parley-load api [--clients 8] [--rounds 5] [--round 2s] [--agents 10000] [--json]
+//	go run ./cmd/parley-load chat [--streams 100,500,5000] [--duration 20s] [--first-token 0s] [--json]
 //	go run ./cmd/parley-load soak [--calls 2000] [--long 20] [--at-once 60]
 //	go run ./cmd/parley-load [calls] [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
 //
@@ -64,6 +66,8 @@ type commands struct {
 	Truncation truncationOptions `cmd:"" help:"Whether the model is told of a cut-off answer what the phone really played."`
 	Opening    openingOptions    `cmd:"" help:"Whether what callers say while the model is dialed reaches it."`
 	API        benchOptions      `cmd:"" name:"api" help:"Reading and creating agents, beside a bare handler."`
+	Chat       chatOptions       `cmd:"" help:"What a streamed chat costs, beside a bare reverse proxy."`
+	Proxy      proxyOptions      `cmd:"" name:"sse-proxy" hidden:"" help:"The proxy that chat starts."`
 	Relay      relayOptions      `cmd:"" hidden:"" help:"The relay that voice starts."`
 	Bare       bareOptions       `cmd:"" hidden:"" help:"The bare handlers that api starts."`
 	Soak       soakOptions       `cmd:"" help:"Whether thousands of calls leave memory, goroutines and descriptors where they were."`

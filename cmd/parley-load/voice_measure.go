@@ -219,7 +219,7 @@ func (l *rigCall) dial(ctx context.Context, s *server, subject string) error {
 	address := "ws" + strings.TrimPrefix(s.url, "http") + "/twilio/stream/" + l.name
 	callSID := "CA" + secret("")[:32]
 	if subject == subjectVoice {
-		agent, err := s.createAgent(ctx, l.name, false)
+		agent, err := s.createAgent(ctx, l.name, true)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ type clientMessage struct {
 		Audio struct {
 			Input struct {
 				Transcription *struct{} `json:"transcription"`
-				TurnDetection struct {
+				TurnDetection *struct {
 					Create    *bool `json:"create_response"`
 					Interrupt *bool `json:"interrupt_response"`
 				} `json:"turn_detection"`
@@ -62,9 +62,10 @@ func (l *rigCall) take(raw []byte, now time.Duration) {
 	s := &l.session
 	switch m.Type {
 	case "session.update":
-		t := m.Session.Audio.Input.TurnDetection
-		s.creates, s.interrupts = t.Create == nil || *t.Create, t.Interrupt == nil || *t.Interrupt
-		s.transcribe = m.Session.Audio.Input.Transcription != nil
+		if t := m.Session.Audio.Input.TurnDetection; t != nil { // else it only asks for a sign of life
+			s.creates, s.interrupts = t.Create == nil || *t.Create, t.Interrupt == nil || *t.Interrupt
+			s.transcribe = m.Session.Audio.Input.Transcription != nil
+		}
 		s.configured = true
 		s.say(l, `"type":"session.updated","session":{"type":"realtime","object":"realtime.session","output_modalities":["audio"]}`)
 	case "response.create":

@@ -97,6 +97,7 @@ func serve(ctx context.Context, cfg config.Serve, s streams) (err error) {
 		a.readPrices,
 		a.startTraces,
 		a.listen, // before anything is made: a taken port leaves nothing behind
+		a.keepHeapLean,
 		a.listenDebug,
 		a.openData,
 		a.openRing,

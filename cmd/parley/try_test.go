@@ -129,7 +129,7 @@ func TestTryAnAgent(t *testing.T) {
 	d.wait(`location.pathname.startsWith("/try/") && !document.querySelector("fieldset").disabled && !way.disabled`)
 	d.wait(`$(".launch")`)
 	d.js(`$(".launch").click()`)
-	d.wait(`$("textarea") && $t().includes("How can I help you?")`)
+	d.wait(`$("textarea") && $words().includes("How can I help you?")`)
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{360, 768, 1440} {
 			d.view(width, 900, scheme)
@@ -179,8 +179,8 @@ func (d *desk) change(chat, address, key string) {
 	set("title", "Ask <b>us</b>")
 	set("greeting", "Welcome to **the shop**.")
 	set("suggestions", "Opening hours\n\n  Prices  \n")
-	d.wait(`$("dialog").getAttribute("aria-label") === "Ask <b>us</b>" && $(".launch").getBoundingClientRect().left < 100 && $t().includes("Welcome to the shop.")`)
-	d.wait(`$t().includes("The tool answered")`) // the conversation goes on
+	d.wait(`$("dialog").getAttribute("aria-label") === "Ask <b>us</b>" && $(".launch").getBoundingClientRect().left < 100 && $words().includes("Welcome to the shop.")`)
+	d.wait(`$words().includes("The tool answered")`) // the conversation goes on
 	d.shot("changed")
 	if got := config()["title"]; got != "Example chat" {
 		d.t.Errorf("a change was kept before it was saved: %v", got)
@@ -232,7 +232,7 @@ func (d *desk) looks() {
 	d.t.Helper()
 	for _, look := range []string{"dark", "busy"} {
 		d.js(fmt.Sprintf(`document.getElementById("site-look").value = %q; document.getElementById("site-look").dispatchEvent(new Event("change"))`, look))
-		d.wait(fmt.Sprintf(`site.contentDocument.body.className === %q && $("dialog").open && $t().includes("The tool answered")`, look))
+		d.wait(fmt.Sprintf(`site.contentDocument.body.className === %q && $("dialog").open && $words().includes("The tool answered")`, look))
 		d.audit("the sample site " + look)
 		d.shot("site-" + look)
 	}
@@ -242,13 +242,13 @@ func (d *desk) looks() {
 }
 
 // inSite finds things in the widget on the sample site.
-const inSite = `const $ = (q) => document.getElementById("site")?.contentDocument.querySelector("parley-chat")?.shadowRoot.querySelector(q); const $t = () => $("dialog").innerText; `
+const inSite = `const $ = (q) => document.getElementById("site")?.contentDocument.querySelector("parley-chat")?.shadowRoot.querySelector(q); const $words = () => $("dialog").innerText; `
 
 // converse sends a message to the widget on the sample site and waits for the whole answer.
 func (d *desk) converse(text string) {
 	d.t.Helper()
 	d.js(`$("textarea").focus()`)
 	d.do(chromedp.KeyEvent(text + "\r"))
-	d.wait(`$t().includes("The tool answered") && !$(".stop")`)
+	d.wait(`$words().includes("The tool answered") && !$(".stop")`)
 	d.shot("conversation")
 }

@@ -25,7 +25,11 @@ var (
 // wordsOnly are the refusals of valid requests that a schema cannot state.
 var wordsOnly = []apicheck.Exception{
 	{Operation: "chat", Status: 400, Message: "voice", Why: "contract §7: a voice agent → 400; the schema of the body does not know the agent in the path"},
+	{Operation: "chat", Status: 429, Message: "dailyMessageLimit", Why: "what an agent may answer in a day is in its config; another wait does not help"},
 	{Operation: "getAgentEmbed", Status: 400, Message: "only chat agents", Why: "a voice agent → 400; no schema knows the agent in the path"},
+	{Operation: "rotateIdentitySecret", Status: 400, Message: "only chat agents", Why: "as for getAgentEmbed"},
+	{Operation: "deleteIdentitySecret", Status: 400, Message: "only chat agents", Why: "as for getAgentEmbed"},
+	{Operation: "revokeVisitors", Status: 400, Message: "only chat agents", Why: "as for getAgentEmbed"},
 	{Operation: "createWebCall", Status: 400, Message: "only voice agents", Why: "a chat agent → 400; the schema of the body does not know the agent in the path"},
 	{Operation: "listAgents", Status: 400, Message: `"field":"cursor"`, Why: "a cursor is opaque, and belongs to one list"},
 	{Operation: "listAgents", Status: 400, Message: "does not go with cursor", Why: "a schema of parameters does not see two of them together"},

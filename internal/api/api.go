@@ -93,6 +93,7 @@ func New(opt Options) *API {
 // operations is the list of everything that the API can do.
 func (a *API) operations() {
 	a.agentOperations()
+	a.visitorOperations()
 	a.embedOperations()
 	a.numberOperations()
 	a.toolOperations()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -152,6 +153,7 @@ func (a *API) startRun(ctx context.Context, orgID string, req chat.Request, c *c
 		}
 		defer a.sweep(ctx)
 	}
+	req.Claim = a.daily(orgID, req)
 	run, err = a.opt.Chat.Start(ctx, orgID, req)
 	if taken, ok := errors.AsType[*claimedError](err); ok {
 		return a.recall(ctx, orgID, c, taken.standing)
@@ -160,6 +162,30 @@ func (a *API) startRun(ctx context.Context, orgID string, req chat.Request, c *c
 		err = respond.WithStatus(err, http.StatusConflict) // the agent does not answer (contract §5)
 	}
 	return run, false, err
+}
+
+// daily counts a message to the agent's dailyMessageLimit, as those of websites, in the transaction that accepts it and
+// after the request's own claim. Tests are not counted.
+func (a *API) daily(orgID string, req chat.Request) func(context.Context, *store.Tx, string) error {
+	now := a.now().UTC()
+	return func(ctx context.Context, tx *store.Tx, runID string) error {
+		if req.Claim != nil {
+			if err := req.Claim(ctx, tx, runID); err != nil {
+				return err
+			}
+		}
+		agent, err := tx.FindWidgetAgent(ctx, req.AgentID)
+		most := agent.Chat.DailyMessageLimit
+		if err != nil || most == nil || req.Test {
+			return err
+		}
+		n, err := tx.CountMessages(ctx, orgID, req.AgentID, store.Day(now), "")
+		if err != nil || n[0] <= *most {
+			return err
+		}
+		refusal := parley.Errorf(parley.CodeRateLimited, "The agent has had its %d messages of today (config.dailyMessageLimit). Raise the limit, or go on tomorrow.", *most)
+		return respond.WithRetry(refusal, now.Truncate(24*time.Hour).Add(24*time.Hour).Sub(now))
+	}
 }
 
 // claimedError says that an equal request came first.
@@ -214,6 +240,7 @@ func (a *API) answer(hc huma.Context, run *chat.Run) {
 // stream sends the events of a run until it ends or the client goes away, which the run does not notice.
 func (a *API) stream(hc huma.Context, run *chat.Run) {
 	r, w := unwrap(hc)
+	w.Header().Set("Server-Timing", fmt.Sprintf("commit;dur=%.2f", float64(run.CommitWait.Microseconds())/1000))
 	s := respond.NewStream(w)
 	s.Send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
 	ctx, cancel := context.WithCancel(r.Context())

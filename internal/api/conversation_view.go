@@ -34,6 +34,7 @@ type Conversation struct {
 // ConversationRecord is one conversation with its words.
 type ConversationRecord struct {
 	Conversation
+	Visitor   *Visitor          `json:"visitor,omitempty" doc:"Who spoke on a website's chat. Absent otherwise."`
 	Messages  []parley.Message  `json:"messages" nullable:"false" doc:"The transcript, in the order of the conversation."`
 	ToolCalls []parley.ToolCall `json:"toolCalls" nullable:"false" doc:"Every use of a tool."`
 }

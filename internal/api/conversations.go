@@ -92,7 +92,9 @@ func (a *API) getConversation(ctx context.Context, orgID string, in *Conversatio
 	if err != nil {
 		return refuse[ConversationRecord](err)
 	}
-	return data(recordView(c, events))
+	view := recordView(c, events)
+	view.Visitor, err = a.visitorOf(ctx, c)
+	return reply[ConversationRecord]{data: view}, err
 }
 
 func (a *API) listEvents(ctx context.Context, orgID string, in *eventQuery) (reply[EventList], error) {

@@ -40,7 +40,7 @@ func (s *Service) Depart(ctx context.Context, a *Attachment, intent parley.CallI
 	if err != nil {
 		return fmt.Errorf("record errand: %w", err)
 	}
-	return s.moveOn(ctx, a, intent)
+	return s.moveOn(ctx, a)
 }
 
 // errand decides what the carrier does next with a call that left its stream for an errand. Not done: the call resumes

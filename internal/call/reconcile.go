@@ -113,8 +113,7 @@ func (s *Service) settle(ctx context.Context, c parley.Call) error {
 		return s.close(ctx, c, cmp.Or(c.EndReason, lost(c)))
 	}
 	if c.Rescues >= maxRescues {
-		err := s.close(ctx, c, lost(c))
-		return errors.Join(err, client.Hangup(ctx, c.CallSID)) // nobody is left in silence
+		return s.giveUp(ctx, client, c)
 	}
 	mine := false
 	err = s.st.Write(ctx, func(tx *store.Tx) (err error) {
@@ -125,6 +124,18 @@ func (s *Service) settle(ctx context.Context, c parley.Call) error {
 		return err
 	}
 	return s.rescue(ctx, c)
+}
+
+// giveUp ends a call that does not come back, and hangs up: nobody is left in silence. One that came back in the last
+// moment is left alone.
+func (s *Service) giveUp(ctx context.Context, client *twilio.Client, c parley.Call) error {
+	if err := s.close(ctx, c, lost(c)); err != nil {
+		return err
+	}
+	if now, err := s.st.FindCall(ctx, c.OrgID, c.ID); err != nil || now.State != parley.CallEnded {
+		return err
+	}
+	return client.Hangup(ctx, c.CallSID)
 }
 
 // lost is why a call that nobody attached to ended.
@@ -139,7 +150,7 @@ func lost(c parley.Call) string {
 }
 
 // rescue asks the carrier about a call without a stream. One that is over is ended; one that goes on is sent to
-// /twilio/resume, unless it has come back by itself meanwhile. An unanswered question is asked again a minute later.
+// /twilio/resume, or hung up on if that was decided, unless it has come back by itself meanwhile. An unanswered question is asked again a minute later.
 func (s *Service) rescue(ctx context.Context, c parley.Call) error {
 	client, err := s.rest(ctx, c)
 	if err != nil || client == nil {
@@ -159,11 +170,15 @@ func (s *Service) rescue(ctx context.Context, c parley.Call) error {
 		return nil
 	}
 	now, err := s.st.FindCall(ctx, c.OrgID, c.ID)
-	if err != nil || now.State != c.State || now.StreamSID != c.StreamSID || now.Intent.Ends() || now.TokenUntil.After(c.TokenUntil) {
+	if err != nil || now.State != c.State || now.StreamSID != c.StreamSID || now.Intent != c.Intent || now.TokenUntil.After(c.TokenUntil) {
+		return err
+	}
+	epoch, _, err := s.st.FindPosition(ctx, c.OrgID, c.ID)
+	if err != nil {
 		return err
 	}
 	s.opt.Logger.Warn("bringing a call back", slog.String("call_id", c.ID))
-	return client.Redirect(ctx, c.CallSID, s.ResumeURL())
+	return s.act(ctx, client, now, epoch)
 }
 
 // Retries is the fragment of a webhook's URL that tells the carrier how to retry, so that a call outlives a restart of

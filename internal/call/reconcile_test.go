@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ func (c *carrier) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.FormValue("Status") == "completed":
 		c.asked = append(c.asked, "hang up")
 	default:
-		c.asked = append(c.asked, "redirect "+r.FormValue("Url"))
+		c.asked = append(c.asked, "redirect "+epochs.ReplaceAllString(r.FormValue("Url"), "epoch=N"))
 	}
 	switch {
 	case c.broken:
@@ -74,7 +75,9 @@ func (c *carrier) set(status string, broken bool) {
 	c.status, c.broken = status, broken
 }
 
-const bringBack = "GET, redirect http://127.0.0.1:1/twilio/resume#rc=5&rp=all&tt=15000"
+var epochs = regexp.MustCompile(`epoch=\d+`)
+
+const bringBack = "GET, redirect http://127.0.0.1:1/twilio/resume?epoch=N#rc=5&rp=all&tt=15000"
 
 // atCarrier makes the desk's service one that can ask the carrier.
 func (d *desk) atCarrier(c *carrier) *desk {

@@ -37,6 +37,11 @@ type Next struct {
 // the call lives, even after its end. It may be repeated and race with others: all get the same answer for the same
 // epoch, and one stream.
 func (s *Service) Resume(ctx context.Context, c parley.Call) (Next, error) {
+	return s.resume(ctx, c, false)
+}
+
+// resume: ours says that we have taken the call away from a stream that was well.
+func (s *Service) resume(ctx context.Context, c parley.Call, ours bool) (Next, error) {
 	agent, err := s.st.FindAgent(ctx, c.OrgID, c.AgentID)
 	gone := parley.IsNotFound(err)
 	if err != nil && !gone {
@@ -47,7 +52,7 @@ func (s *Service) Resume(ctx context.Context, c parley.Call) (Next, error) {
 		return next, err
 	}
 	for range reopenAttempts {
-		next, ended, err := s.next(ctx, c, gone)
+		next, ended, err := s.next(ctx, c, gone, ours)
 		if err != nil {
 			return Next{}, fmt.Errorf("resume call: %w", err)
 		}
@@ -78,7 +83,7 @@ func spoken(agent parley.Agent) (fallbackNumber, language string) {
 }
 
 // next decides in one transaction. ended: the call must be reopened first.
-func (s *Service) next(ctx context.Context, c parley.Call, agentGone bool) (next Next, ended bool, err error) {
+func (s *Service) next(ctx context.Context, c parley.Call, agentGone, ours bool) (next Next, ended bool, err error) {
 	err = s.st.Write(ctx, func(tx *store.Tx) error {
 		next, ended = Next{}, false
 		now := time.Now().UTC()
@@ -89,8 +94,12 @@ func (s *Service) next(ctx context.Context, c parley.Call, agentGone bool) (next
 		switch repeated := tally(&c, now); {
 		case c.Intent.Ends():
 			next.Intent = c.Intent
-			return nil
-		case agentGone || !repeated && capped(c):
+			if c.State != parley.CallLive {
+				return nil
+			}
+			c.State, c.UpdatedAt = parley.CallDetached, now // it is told now: nobody has to tell it in our stead
+			return tx.UpdateCall(ctx, c.OrgID, c)
+		case agentGone || !repeated && !ours && capped(c):
 			s.opt.Logger.Warn("call given up: its streams cannot be kept", slog.String("call_id", c.ID),
 				slog.Int("resumes", len(c.RecentResumes)), slog.Int("empty_streams", c.EmptyStreams), slog.Bool("agent_gone", agentGone))
 			next.Intent = parley.IntentNotice
@@ -99,7 +108,7 @@ func (s *Service) next(ctx context.Context, c parley.Call, agentGone bool) (next
 		case c.State == parley.CallEnded:
 			ended = true
 			return nil
-		case !repeated:
+		case !repeated && !ours:
 			c.RecentResumes = append(c.RecentResumes, now)
 			if err := tx.SetResumes(ctx, c.OrgID, c); err != nil {
 				return err

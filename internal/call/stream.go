@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -143,26 +142,7 @@ func (s *Service) Decide(ctx context.Context, a *Attachment, reason string, inte
 		}
 		return fmt.Errorf("record end: %w", err)
 	}
-	return s.moveOn(ctx, a, intent)
-}
-
-// moveOn asks the carrier to act on an intent at once. Where it cannot be asked, or refuses, the socket's close and the
-// verbs after <Connect> do the same.
-func (s *Service) moveOn(ctx context.Context, a *Attachment, intent parley.CallIntent) error {
-	client, err := s.rest(ctx, a.Call)
-	if err != nil || client == nil {
-		return err
-	}
-	if intent == parley.IntentHangup {
-		err = client.Hangup(ctx, a.Call.CallSID)
-		a.hungUp = err == nil
-	} else {
-		err = client.Redirect(ctx, a.Call.CallSID, s.ResumeURL())
-	}
-	if err != nil {
-		s.opt.Logger.Warn("the carrier refused to act", slog.String("call_id", a.Call.ID), slog.String("intent", string(intent)), slog.Any("error", err))
-	}
-	return nil
+	return s.moveOn(ctx, a)
 }
 
 // Detach records that the stream vanished without a stop. The call may come back through Resume; if it does
@@ -188,7 +168,7 @@ func (s *Service) HandOver(ctx context.Context, a *Attachment) error {
 	if err := s.detach(ctx, a, parley.StreamDetachedData{Reason: "this process is stopping", HandedOver: true}); err != nil {
 		return err
 	}
-	return s.moveOn(ctx, a, parley.IntentNone)
+	return s.moveOn(ctx, a)
 }
 
 func (s *Service) detach(ctx context.Context, a *Attachment, why parley.StreamDetachedData) error {

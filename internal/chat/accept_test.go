@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -80,7 +81,7 @@ func TestFailedCommitLeavesNothing(t *testing.T) {
 	if run, err := b.svc.Start(ctx, b.agent.OrgID, Request{AgentID: b.agent.ID, Message: "Hi"}); err == nil {
 		t.Fatalf("accepted as %s", run.ID)
 	}
-	if err := <-canceled; err != errRetracted {
+	if err := <-canceled; !errors.Is(err, errRetracted) {
 		t.Errorf("the model was canceled with %v", err)
 	}
 	if _, n, err := b.st.ListConversations(t.Context(), b.agent.OrgID, parley.ConversationFilter{}); err != nil || n != 0 {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -99,27 +100,59 @@ func TestHistoryIsCutBetweenExchanges(t *testing.T) {
 	}
 }
 
+// Random logs, cut at random budgets: the provider's pairing rule is kept, and what is left is the end of the whole.
+func TestHistoryOfRandomLogs(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		plan := make([]byte, r.IntN(60))
+		for i := range plan {
+			plan[i] = byte(r.IntN(256))
+		}
+		events := plannedLog(plan)
+		whole := historyMessages(events, 1<<30)
+		cut := historyMessages(events, r.IntN(200))
+		checkPairs(t, cut)
+		if !strings.HasSuffix(outline(whole), outline(cut)) {
+			t.Fatalf("seed %d: %s is not the end of %s", seed, outline(cut), outline(whole))
+		}
+		if len(whole) > 0 && len(cut) == 0 {
+			t.Fatalf("seed %d: nothing is left of %s", seed, outline(whole))
+		}
+	}
+}
+
 // FuzzHistory reads logs of any shape: whatever they hold, the provider's pairing rule is kept.
 func FuzzHistory(f *testing.F) {
 	f.Add([]byte("usccau"), 100)
 	f.Add([]byte("ussusccc"), 10)
 	f.Fuzz(func(t *testing.T, plan []byte, budget int) {
-		var events []parley.Event
-		for i, b := range plan {
-			id := string(rune('a' + b%3))
-			switch b % 4 {
-			case 0:
-				events = append(events, userEvent(fmt.Sprint(i)))
-			case 1:
-				events = append(events, assistantEvent(fmt.Sprint(i), b%8 == 1))
-			case 2:
-				events = append(events, startedEvent(id+fmt.Sprint(i/3), "{}"))
-			case 3:
-				events = append(events, completedEvent(id+fmt.Sprint(i/3), "r"))
-			}
-		}
-		checkPairs(t, historyMessages(events, budget))
+		checkPairs(t, historyMessages(plannedLog(plan), budget))
 	})
+}
+
+// plannedLog makes a log of any shape.
+func plannedLog(plan []byte) (events []parley.Event) {
+	for i, b := range plan {
+		id := string(rune('a' + b%3))
+		switch b % 5 {
+		case 0:
+			events = append(events, userEvent(fmt.Sprint(i)))
+		case 1:
+			events = append(events, assistantEvent(fmt.Sprint(i), b%8 == 1))
+		case 2:
+			events = append(events, startedEvent(id+fmt.Sprint(i/3), "{}"))
+		case 3:
+			events = append(events, completedEvent(id+fmt.Sprint(i/3), "r"))
+		case 4:
+			d := parley.RunData{RunID: fmt.Sprint(i)}
+			if b%2 == 0 {
+				d.Replaces = "before"
+			}
+			events = append(events, parley.NewEvent(parley.EventRunStarted, time.Now(), d))
+		}
+	}
+	return events
 }
 
 func TestSummarizeLongConversation(t *testing.T) {

@@ -10,14 +10,14 @@ import (
 // shownBytes bounds how much of a long conversation a visitor is shown again.
 const shownBytes = 256 << 10
 
-// ChatMessages is a conversation as its visitor sees it.
-type ChatMessages struct {
-	Messages []ChatMessage // oldest first; replaced answers are left out
-	Active   *ActiveRun    // the answer that is being written, which is not in Messages; nil = none
+// Messages is a conversation as its visitor sees it.
+type Messages struct {
+	Messages []Message  // oldest first; replaced answers are left out
+	Active   *ActiveRun // the answer that is being written, which is not in Messages; nil = none
 }
 
-// ChatMessage is what the visitor or the agent said.
-type ChatMessage struct {
+// Message is what the visitor or the agent said.
+type Message struct {
 	ID     string // of the item; of the run where a failed answer has no words
 	Role   string // user, assistant
 	Text   string // "" for an answer that failed before its first word
@@ -30,27 +30,27 @@ type ChatMessage struct {
 type ActiveRun struct{ RunID string }
 
 // Messages returns a conversation, of a long one its newest part. An error is not_found, or the database's.
-func (s *Service) Messages(ctx context.Context, orgID, conversationID string) (ChatMessages, error) {
+func (s *Service) Messages(ctx context.Context, orgID, conversationID string) (Messages, error) {
 	_, last, err := s.o.Store.FindPosition(ctx, orgID, conversationID)
 	if err != nil {
-		return ChatMessages{}, err
+		return Messages{}, err
 	}
 	t, err := readTail(ctx, s.o.Store, orgID, conversationID, last, shownBytes)
 	if err != nil {
-		return ChatMessages{}, err
+		return Messages{}, err
 	}
 	return readMessages(t.events), nil
 }
 
 // readMessages reads a log from its first run on: what stands before is of a run whose beginning was not read.
-func readMessages(events []parley.Event) ChatMessages {
-	var all ChatMessages
-	var answer *ChatMessage // of the run that is being read
+func readMessages(events []parley.Event) Messages {
+	var all Messages
+	var answer *Message // of the run that is being read
 	for _, e := range events {
 		if e.Type == parley.EventRunStarted {
 			d := decode[parley.RunData](e)
 			all.replace(d)
-			answer = &ChatMessage{ID: d.RunID, Role: "assistant", RunID: d.RunID, At: e.At}
+			answer = &Message{ID: d.RunID, Role: "assistant", RunID: d.RunID, At: e.At}
 		}
 		if answer == nil {
 			continue
@@ -58,7 +58,7 @@ func readMessages(events []parley.Event) ChatMessages {
 		switch e.Type {
 		case parley.EventMessageUser:
 			d := decode[parley.MessageUserData](e)
-			all.Messages = append(all.Messages, ChatMessage{ID: d.ItemID, Role: "user", Text: d.Text, At: e.At, Status: StatusCompleted, RunID: answer.RunID})
+			all.Messages = append(all.Messages, Message{ID: d.ItemID, Role: "user", Text: d.Text, At: e.At, Status: StatusCompleted, RunID: answer.RunID})
 		case parley.EventMessageAssistant:
 			d := decode[parley.MessageAssistantData](e)
 			if answer.Text != "" {
@@ -82,7 +82,7 @@ func readMessages(events []parley.Event) ChatMessages {
 }
 
 // replace takes out the answer that a run gives again, and tells its message so.
-func (all *ChatMessages) replace(d parley.RunData) {
+func (all *Messages) replace(d parley.RunData) {
 	if d.Replaces == "" {
 		return
 	}

@@ -24,7 +24,7 @@ func (b *bench) retry(t *testing.T, runID string) Result {
 	return r
 }
 
-func brief(m ChatMessages) string {
+func brief(m Messages) string {
 	var out []string
 	for _, m := range m.Messages {
 		out = append(out, m.Role+":"+m.Text+":"+m.Status)

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"parley"
 	"parley/internal/event"
 	"parley/internal/log"
@@ -17,8 +15,6 @@ import (
 	"parley/internal/store/storetest"
 	"parley/internal/tool"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of a test.
 const patience = 60 * time.Second

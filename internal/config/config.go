@@ -109,7 +109,7 @@ func (s Serve) Simulated() bool { return s.OpenAIKey == "" && s.OpenAIBaseURL ==
 
 // Validate checks every value that can be checked without touching anything. kong calls it.
 func (s Serve) Validate() error {
-	checks := []func() error{s.Data.Validate, s.checkListen, s.checkOrigins, s.checkBootstrap, s.checkTwilio, s.checkNumbers, s.Widget.check, s.checkNetworks}
+	checks := []func() error{s.Data.Validate, s.checkListen, s.checkOrigins, s.checkBootstrap, s.checkTwilio, s.checkNumbers, s.checkBudgets, s.checkNetworks}
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err

@@ -37,6 +37,7 @@ func TestValidateNamesVariableAndRemedy(t *testing.T) {
 		"mysql":                 {func(s *Serve) { s.DatabaseURL = "mysql://h/d" }, "PARLEY_DATABASE_URL"},
 		"base url":              {func(s *Serve) { s.OpenAIBaseURL = "api.example" }, "OPENAI_BASE_URL"},
 		"rate":                  {func(s *Serve) { s.RateLimit = 0 }, "PARLEY_RATE_LIMIT"},
+		"a widget budget":       {func(s *Serve) { s.DailyPerVisitor = -1 }, "PARLEY_WIDGET_DAILY_PER_VISITOR"},
 		"max calls":             {func(s *Serve) { s.MaxCalls = -1 }, "PARLEY_MAX_CALLS"},
 		"drain":                 {func(s *Serve) { s.Drain = -1 }, "PARLEY_DRAIN"},
 		"proxy":                 {func(s *Serve) { s.TrustedProxies = "10.0.0.0/8, nonsense" }, "PARLEY_TRUSTED_PROXIES"},

@@ -13,7 +13,7 @@ type Widget struct {
 	RunsPerAgent       int `name:"runs-per-agent" env:"PARLEY_WIDGET_RUNS_PER_AGENT" default:"500" help:"Answers that one agent's visitors get written at once by this process."`
 }
 
-func (w Widget) check() error {
+func (w Widget) checkBudgets() error {
 	for name, n := range map[string]int{
 		"SESSIONS_PER_ADDRESS": w.SessionsPerAddress, "MESSAGES_PER_ADDRESS": w.MessagesPerAddress, "MESSAGES_PER_VISITOR": w.MessagesPerVisitor,
 		"DAILY_PER_ADDRESS": w.DailyPerAddress, "DAILY_PER_VISITOR": w.DailyPerVisitor, "RUNS_PER_ADDRESS": w.RunsPerAddress, "RUNS_PER_AGENT": w.RunsPerAgent,

@@ -24,10 +24,10 @@ func (h *Handler) loginForm(w http.ResponseWriter, r *http.Request) {
 	switch parley.ErrorCode(err) {
 	case parley.CodeUnauthorized:
 		web.Login{Next: next}.Write(w, http.StatusOK)
-	default:
-		h.fail(w, r, err)
 	case "":
 		redirect(w, next)
+	default:
+		h.fail(w, r, err)
 	}
 }
 

@@ -19,6 +19,12 @@ func (r *Realtime) send(event any) error {
 	return r.conn.Send(raw)
 }
 
+// Probe asks for a sign of life that changes nothing: the model confirms an update of no setting with ModelSessionUpdated,
+// however busy it is. A ping would prove no more than that something between us and the model answers.
+func (r *Realtime) Probe() error {
+	return r.conn.Send([]byte(`{"type":"session.update","event_id":"probe","session":{"type":"realtime"}}`))
+}
+
 // id names a client event, so that an error event can be matched to what it answers.
 func (r *Realtime) id(kind string) string {
 	r.nextID++

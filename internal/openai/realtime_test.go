@@ -122,13 +122,15 @@ func TestEveryClientEventIsAcceptedByTheStrictModelAndSchema(t *testing.T) {
 	}
 	_, _ = r.DeleteItem(audio.ItemID)
 	until(t, r, leg.ModelDeleted)
+	_ = r.Probe()
+	until(t, r, leg.ModelSessionUpdated)
 
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	for _, raw := range tp.sent {
 		schema.RealtimeClient(t).Check(t, raw)
 	}
-	if len(tp.sent) != 13 {
+	if len(tp.sent) != 14 {
 		t.Errorf("%d client events", len(tp.sent))
 	}
 }

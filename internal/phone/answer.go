@@ -39,10 +39,11 @@ func (h *Handler) connect(w http.ResponseWriter, t call.Ticket, language string,
 	h.twiml(w, append(verbs, twilio.Redirect{Method: http.MethodPost, URL: h.opt.Calls.ResumeURL()})...)
 }
 
-// notice answers with words and what follows them.
-func (h *Handler) notice(w http.ResponseWriter, t text, language, fallbackNumber string) {
+// notice answers with words and what follows them. caller is the number that a fallback number's phone shows, "" = the
+// caller's own.
+func (h *Handler) notice(w http.ResponseWriter, t text, language, fallbackNumber, caller string) {
 	if parley.IsE164(fallbackNumber) && !h.circles(fallbackNumber) {
-		h.twiml(w, say(t, language), twilio.Dial{Number: twilio.DialNumber{Number: fallbackNumber}})
+		h.twiml(w, say(t, language), twilio.Dial{CallerID: caller, Number: twilio.DialNumber{Number: fallbackNumber}})
 		return
 	}
 	h.twiml(w, say(t, language), twilio.Hangup{})

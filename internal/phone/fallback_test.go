@@ -211,3 +211,17 @@ func TestFallbackDoesNotCircle(t *testing.T) {
 		})
 	}
 }
+
+// TestFallbackShowsANumber: a caller without a number of its own is shown as the dialed number, or Twilio would dial nobody.
+func TestFallbackShowsANumber(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, storetest.SQLite(t), houseOptions{voice: func(v *parley.VoiceConfig) { v.FallbackNumber = new("+15550199999") }})
+	h.handler.StopTaking()
+	for from, want := range map[string]string{"anonymous": `<Dial callerId="` + number + `">`, "client:kiosk": `<Dial callerId="` + number + `">`, "+15550100123": "<Dial>"} {
+		form := incoming(number)
+		form.Set("From", from)
+		if _, body := h.post("/twilio/voice", defaultToken, form); !strings.Contains(body, want+"<Number>+15550199999</Number></Dial>") {
+			t.Errorf("%s: %s", from, body)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"slices"
 	"strings"
 
 	"parley/internal/twilio"
@@ -103,8 +104,23 @@ func sayAfter(words string, t text, language string) twilio.Say {
 	return twilio.Say{Language: in.locale, Text: strings.TrimSpace(words + " " + in.words[t])}
 }
 
-// localeOf is the voice for an operator's own words in a language, "" when we know none.
+// voices are the further languages that the carrier's standard voice speaks (twilio.com/docs/voice/twiml/say), by the
+// part before the region; the first is for other regions.
+var voices = map[string][]string{
+	"ca": {"ca-ES"}, "da": {"da-DK"}, "en": {"", "en-AU", "en-CA", "en-GB", "en-IN"}, "es": {"es-ES", "es-MX"}, "fr": {"fr-FR", "fr-CA"},
+	"ja": {"ja-JP"}, "ko": {"ko-KR"}, "nb": {"nb-NO"}, "no": {"nb-NO"}, "pl": {"pl-PL"}, "pt": {"pt-PT", "pt-BR"}, "ru": {"ru-RU"},
+	"zh": {"zh-CN", "zh-HK", "zh-TW"},
+}
+
+// localeOf is the voice for an operator's own words in a language, "" when the carrier is not known to have one.
 func localeOf(language string) string {
 	base, _, _ := strings.Cut(strings.ToLower(language), "-")
+	of := voices[base]
+	if i := slices.IndexFunc(of, func(l string) bool { return strings.EqualFold(l, language) }); i >= 0 {
+		return of[i]
+	}
+	if len(of) > 0 {
+		return of[0]
+	}
 	return texts[base].locale
 }

@@ -21,3 +21,16 @@ func TestTextsAreComplete(t *testing.T) {
 		t.Errorf("a language that we do not have: %+v", got)
 	}
 }
+
+// Words that are the operator's own are spoken with the voice of their language, also where we have no texts in it.
+func TestVoiceOfALanguage(t *testing.T) {
+	t.Parallel()
+	for language, want := range map[string]string{
+		"": "", "en": "", "en-GB": "en-GB", "en-us": "", "fi": "fi-FI", "fi-FI": "fi-FI", "de-AT": "de-DE", "pt-BR": "pt-BR", "pt": "pt-PT",
+		"fr-ca": "fr-CA", "fr-CH": "fr-FR", "no": "nb-NO", "tlh": "",
+	} {
+		if got := localeOf(language); got != want {
+			t.Errorf("%q: %q, want %q", language, got, want)
+		}
+	}
+}

@@ -11,17 +11,12 @@ import (
 	"parley/internal/twilio"
 )
 
-const (
-	transferRing = 20 // seconds that a target's phone rings; the caller hears it ring
-	screenWait   = 8  // seconds for a target to press the key, twice
-)
-
 // transfer dials a target. What follows is asked at /twilio/dialed.
 func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next) {
 	e := next.Errand
 	if !parley.IsE164(e.Number) { // a target's number was checked when it was set
 		h.opt.Logger.Error("transfer without a number", slog.String("call_id", c.ID))
-		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
+		h.notice(w, textUnavailable, next.Language, next.FallbackNumber, callerID(c.From, c.To))
 		return
 	}
 	number := twilio.DialNumber{Number: e.Number, StatusCallback: h.legURL("leg", c, ""), StatusCallbackEvent: "answered"}
@@ -29,7 +24,7 @@ func (h *Handler) transfer(w http.ResponseWriter, c *parley.Call, next call.Next
 		number.URL = h.legURL("whisper", c, next.WhisperToken)
 	}
 	h.twiml(w, twilio.Dial{
-		Action: h.opt.PublicURL + "/twilio/dialed" + call.Retries, Timeout: transferRing, CallerID: callerID(c),
+		Action: h.opt.PublicURL + "/twilio/dialed" + call.Retries, Timeout: int(parley.TransferRing.Seconds()), CallerID: callerID(c.From, c.To),
 		AnswerOnBridge: true, Number: number,
 	})
 }
@@ -44,11 +39,11 @@ func (h *Handler) legURL(route string, c *parley.Call, token string) string {
 	return h.opt.PublicURL + "/twilio/" + route + "?" + query.Encode()
 }
 
-// callerID is what the target's phone shows: the caller's own number, which is Twilio's default, or the dialed one when
-// the caller has none (a client, an anonymous caller).
-func callerID(c *parley.Call) string {
-	if !parley.IsE164(c.From) && parley.IsE164(c.To) {
-		return c.To
+// callerID is what a dialed phone shows: the caller's own number, which is Twilio's default, or the dialed one when the
+// caller has none (a client, an anonymous caller): without any, Twilio dials nobody.
+func callerID(from, to string) string {
+	if !parley.IsE164(from) && parley.IsE164(to) {
+		return to
 	}
 	return ""
 }
@@ -66,7 +61,7 @@ func (h *Handler) dialed(w http.ResponseWriter, r *http.Request) {
 	})
 	if err != nil {
 		h.opt.Logger.Error("end of a transfer not booked", slog.String("call_id", c.ID), slog.Any("error", err))
-		h.notice(w, textUnavailable, "", "")
+		h.notice(w, textUnavailable, "", "", "")
 		return
 	}
 	h.follow(w, c, next)
@@ -121,7 +116,7 @@ func (h *Handler) whisper(w http.ResponseWriter, r *http.Request) {
 	case e.Mode == parley.TransferScreened:
 		key := func(summary string) twilio.Gather {
 			return twilio.Gather{
-				Input: "dtmf", NumDigits: 1, Timeout: screenWait, Action: h.opt.PublicURL + r.URL.RequestURI(),
+				Input: "dtmf", NumDigits: 1, Timeout: int(parley.ScreenWait.Seconds()), Action: h.opt.PublicURL + r.URL.RequestURI(),
 				Say: sayAfter(summary, textAccept, language),
 			}
 		}

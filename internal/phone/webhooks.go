@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"parley"
@@ -51,15 +52,15 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 	switch agent := route.Agent; {
 	case agent == nil || agent.Type != parley.AgentVoice:
 		log.Info("call refused: no agent answers the number")
-		h.notice(w, textUnknown, "", "")
+		h.notice(w, textUnknown, "", "", "")
 	case !agent.Status.Answers():
 		log.Info("call refused: the agent is not active", slog.String("agent_id", agent.ID))
-		h.notice(w, textInactive, languageOf(agent), fallbackOf(agent))
+		h.notice(w, textInactive, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
-		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
+		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
 	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID) && !h.goesOn(r.Context(), route.OrgID, form):
-		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent))
+		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
 	default:
 		h.answer(w, r, form, call.Incoming{
 			OrgID: route.OrgID, Agent: *agent, CallSID: form.Get("CallSid"), AccountSID: form.Get("AccountSid"),
@@ -78,7 +79,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, form url.Values
 	case err != nil:
 		h.opt.Capacity.Forget(in.CallSID)
 		h.opt.Logger.Error("call not recorded", slog.String("call_sid", in.CallSID), slog.Any("error", err))
-		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent))
+		h.notice(w, textUnavailable, languageOf(&in.Agent), fallbackOf(&in.Agent), callerID(in.From, in.To))
 	default:
 		h.connect(w, ticket, languageOf(&in.Agent), recordingNotice(in.Agent)...)
 	}
@@ -170,7 +171,7 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if code := form.Get("ErrorCode"); code != "" {
-		h.opt.Logger.Warn("the carrier fell back", slog.String("call_id", c.ID), slog.String("error_code", code), slog.String("error_url", form.Get("ErrorUrl")))
+		h.opt.Logger.Warn("the carrier fell back", slog.String("call_id", c.ID), slog.String("error_code", code), slog.String("error_path", pathOf(form.Get("ErrorUrl"))))
 	}
 	if isOver(form) {
 		h.twiml(w, twilio.Hangup{})
@@ -179,17 +180,26 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request) {
 	h.goOn(w, r, *c)
 }
 
+// pathOf is an address without its query, which may hold a token.
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Path
+}
+
 // goOn answers a call that lives and has no stream.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 	if hops := hopsOf(r); h.draining.Load() && (c.Intent == parley.IntentNone || c.Intent == parley.IntentKeys) && hops < maxHops && h.opt.Calls.Others() {
 		h.elsewhere(w, hops)
 		return
 	}
-	next, err := h.opt.Calls.Resume(r.Context(), c)
+	next, err := h.next(r, c)
 	switch {
 	case err != nil:
 		h.opt.Logger.Error("call not resumed", slog.String("call_id", c.ID), slog.Any("error", err))
-		h.notice(w, textUnavailable, "", "")
+		h.notice(w, textUnavailable, "", "", "")
 	default:
 		h.follow(w, &c, next)
 		if next.Ticket != (call.Ticket{}) {
@@ -200,6 +210,14 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, c parley.Call) {
 	h.farewells.said(c.ID)
 }
 
+// next decides about it. The address that we send a call to says so.
+func (h *Handler) next(r *http.Request, c parley.Call) (call.Next, error) {
+	if epoch, err := strconv.ParseInt(r.URL.Query().Get(call.EpochParameter), 10, 64); err == nil {
+		return h.opt.Calls.Recalled(r.Context(), c, epoch)
+	}
+	return h.opt.Calls.Resume(r.Context(), c)
+}
+
 // follow tells the carrier what is next.
 func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) {
 	switch {
@@ -208,7 +226,7 @@ func (h *Handler) follow(w http.ResponseWriter, c *parley.Call, next call.Next) 
 	case next.Intent == parley.IntentTransfer:
 		h.transfer(w, c, next)
 	case next.Intent == parley.IntentNotice || h.streams.isShut():
-		h.notice(w, textUnavailable, next.Language, next.FallbackNumber)
+		h.notice(w, textUnavailable, next.Language, next.FallbackNumber, callerID(c.From, c.To))
 	case next.Intent == parley.IntentKeys:
 		h.opt.Capacity.Expect(c.CallSID, c.OrgID)
 		h.connect(w, next.Ticket, next.Language, twilio.Play{Digits: next.Errand.Digits})

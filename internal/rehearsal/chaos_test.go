@@ -41,6 +41,9 @@ var chaosCases = map[string]ChaosOptions{
 		Carrier:  cuts.with(func(w *Weather) { w.Seed, w.Jitter = 7, 20*ms }),
 		Upstream: cuts.with(func(w *Weather) { w.Seed, w.Jitter = 8, 20*ms }),
 	},
+	"the model goes silent": { // nobody is told that its sockets are dead
+		Upstream: cuts.with(func(w *Weather) { w.Seed, w.Cuts, w.Holes = 9, .8, 1 }),
+	},
 	"no stream lasts": { // these calls cannot be saved
 		Carrier: Weather{Seed: 11, Cuts: 1, CutFrom: 500 * ms, CutTo: 2 * time.Second}, Storm: time.Minute, Calls: 4,
 	},

@@ -16,5 +16,6 @@ func (absent) CancelResponse(string) (string, error)                 { return ""
 func (absent) Truncate(string, int, int64) (eventID string, _ error) { return "", nil }
 func (absent) DeleteItem(string) (string, error)                     { return "", nil }
 func (absent) SendToolResult(string, string) error                   { return nil }
+func (absent) Probe() error                                          { return nil }
 func (absent) Close()                                                {}
 func (absent) Wait()                                                 {}

@@ -29,9 +29,9 @@ func (s *Session) await(wake *alarm) {
 	case ev, ok := <-s.carrier.Events():
 		s.onCarrier(ev, ok)
 	case ev, ok := <-s.modelEvents:
-		s.onModel(&ev, ok)
+		s.onModel(ev, ok)
 	case ev, ok := <-s.swap.events:
-		s.onSwapEvent(&ev, ok)
+		s.onSwapEvent(ev, ok)
 	case n := <-s.news:
 		s.onNews(n)
 	case <-wake.timer.C:

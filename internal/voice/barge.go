@@ -91,6 +91,7 @@ func (s *Session) agentHeard(now time.Time) bool {
 func (s *Session) hearCaller(ulaw []byte, now time.Time) {
 	s.barge.gate.hear(ulaw, now, s.ledger.rtt, s.callerSpeaking && s.barge.current == nil)
 	s.listen(now)
+	s.listenForModel(now)
 }
 
 // hearAgent lets the gate know a frame that will be heard when the ones before it have been.
@@ -113,8 +114,8 @@ func (s *Session) speechBegins(itemID string, now time.Time) {
 	}
 	g := &b.gate
 	b.current = &utterance{itemID: itemID, from: heardFrames{g.loud - g.sound.loud, g.voiced - g.sound.voiced}}
-	if b.open = append(b.open, b.current); len(b.open) > maxOpen {
-		b.open = b.open[1:]
+	if b.open = append(b.open, b.current); len(b.open) > maxOpen { // all but the new one are items of the model's
+		s.answerLate(b.open[0], "", now)
 	}
 	s.listen(now)
 }

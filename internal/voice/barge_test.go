@@ -2,6 +2,7 @@ package voice
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -377,6 +378,37 @@ func TestSilentAgentIsNotGated(t *testing.T) {
 		time.Sleep(ms)
 		if d := r.fateOf("u1"); d.State != parley.TurnAnswered || d.By != "" || creates(r) != 1 {
 			t.Errorf("%+v, %d responses", d, creates(r))
+		}
+		r.stop()
+	})
+}
+
+// TestManySoundsInOneAnswer: more short sounds than are kept undecided, and no transcripts: every one is decided.
+func TestManySoundsInOneAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m := talk(t, rigOptions{})
+		long := 25_000
+		r.model.answers(func(leg.Ask) (string, int) {
+			defer func() { long = 500 }()
+			return "Yes.", long
+		})
+		r.turnEnds("u1") // a long answer behind the first
+		time.Sleep(ms)
+		const n = maxOpen + 4
+		for i := range n {
+			item := "s" + strconv.Itoa(i)
+			m.say(160 * ms)
+			time.Sleep(120 * ms)
+			r.modelHears(item)
+			time.Sleep(600 * ms)
+			r.turnEnds(item)
+			time.Sleep(ms)
+		}
+		time.Sleep(time.Minute + 10*time.Second)
+		for i := range n {
+			if d := r.fateOf("s" + strconv.Itoa(i)); d.State != parley.TurnAnswered {
+				t.Errorf("sound %d: %+v", i, d)
+			}
 		}
 		r.stop()
 	})

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"context"
 	"log/slog"
 	"strconv"
 	"testing"
@@ -39,13 +40,27 @@ func benchSession() (*Session, *muteCarrier, *muteModel) {
 // BenchmarkCallerFrame is one 20 ms frame of the caller on its way to the model.
 func BenchmarkCallerFrame(b *testing.B) {
 	s, _, m := benchSession()
-	ev := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)}
+	ev := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: quiet}
 	b.ReportAllocs()
 	for b.Loop() {
 		s.onCarrier(ev, true)
 	}
 	if m.audio != b.N*frameBytes {
 		b.Fatalf("%d bytes of %d frames", m.audio, b.N)
+	}
+}
+
+// BenchmarkTailOfALongTurn is one frame of a turn that has lasted longer than is kept of it.
+func BenchmarkTailOfALongTurn(b *testing.B) {
+	e := newTail(0)
+	frame := make([]byte, frameBytes)
+	e.started(0)
+	for range maxTurnAudio / frameBytes {
+		e.hear(frame)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e.hear(frame)
 	}
 }
 
@@ -111,4 +126,55 @@ func BenchmarkEcho(b *testing.B) {
 	if c.media != m.audio {
 		b.Fatalf("%d bytes up, %d down", m.audio, c.media)
 	}
+}
+
+// liveCarrier and liveModel are mute legs with a session that waits for them.
+type liveCarrier struct {
+	muteCarrier
+	events chan leg.CarrierEvent
+}
+
+func (c *liveCarrier) Events() <-chan leg.CarrierEvent { return c.events }
+
+type liveModel struct {
+	muteModel
+	events chan leg.ModelEvent
+	heard  chan struct{}
+}
+
+func (m *liveModel) Events() <-chan leg.ModelEvent { return m.events }
+func (m *liveModel) AppendAudio([]byte) error      { m.heard <- struct{}{}; return nil }
+
+func (*liveModel) Configure(leg.SessionConfig) (string, error) { return "", nil }
+func (*liveModel) Close()                                      {}
+func (*liveModel) Wait()                                       {}
+
+// BenchmarkWake is one 20 ms frame of the caller for a session that sleeps until it comes: its way through the channel,
+// what ends a session, and what is due.
+func BenchmarkWake(b *testing.B) {
+	v := parley.DefaultVoiceConfig()
+	v.Greeting, v.Timeout, v.MaxDuration = "", 0, 0
+	c := &liveCarrier{events: make(chan leg.CarrierEvent, 1)}
+	m := &liveModel{events: make(chan leg.ModelEvent), heard: make(chan struct{})}
+	open := make(chan struct{})
+	s := New(c, newTape(), Config{
+		Agent: parley.Agent{Voice: &v}, Log: slog.New(slog.DiscardHandler), Over: open, Taken: open, HandOver: open,
+		Dial: func(context.Context) (Model, error) { return m, nil },
+	})
+	ended := make(chan struct{})
+	ctx, stop := context.WithCancel(b.Context())
+	go func() {
+		defer close(ended)
+		s.Run(ctx)
+	}()
+	m.events <- leg.ModelEvent{Kind: leg.ModelSessionUpdated}
+	ev := leg.CarrierEvent{Kind: leg.CarrierMedia, Payload: make([]byte, frameBytes)}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.events <- ev
+		<-m.heard
+	}
+	stop()
+	<-ended
+	s.Wait()
 }

@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"parley"
 	"parley/internal/audio"
 	"parley/internal/leg"
+	"parley/internal/tool"
 )
 
 var targets = []parley.TransferTarget{
@@ -23,8 +25,8 @@ var targets = []parley.TransferTarget{
 // controlRig is a session with all control tools, in a call from a telephone.
 func controlRig(t *testing.T, opt rigOptions) *rig {
 	for _, slug := range []string{parley.ToolEndCall, parley.ToolTransferCall, parley.ToolSendDTMF, parley.ToolLeaveVoicemail} {
-		tool, _ := parley.BuiltinTool(slug)
-		opt.tools = append(opt.tools, tool)
+		control, _ := parley.BuiltinTool(slug)
+		opt.tools = append(opt.tools, control)
 	}
 	opt.voice = func(v *parley.VoiceConfig) { v.TransferTargets = targets }
 	if opt.delay == 0 {
@@ -65,7 +67,7 @@ func TestTransferWaitsForItsAnnouncement(t *testing.T) {
 		time.Sleep(10 * ms)
 		r.calls("r1", "c1", "transfer_call", `{"target":"sales"}`, 2000)
 		out := r.wait()
-		if out.Intent != parley.IntentTransfer || out.Errand.Number != "+15550100009" || out.Errand.Target != "Sales" || out.Errand.Summary != "" || out.Keep == 0 {
+		if out.Intent != parley.IntentTransfer || out.Errand.Number != "+15550100009" || out.Errand.Target != "Sales" || out.Errand.Summary != "" || out.Keep <= parley.LongestTransfer {
 			t.Errorf("outcome %+v", out)
 		}
 		if got := r.carrier.playedMs(); got != 2000 {
@@ -475,5 +477,63 @@ func TestVoicesAreNoBeeps(t *testing.T) {
 	t.Logf("%d beeps in %v", wrong, total)
 	if total < time.Minute || wrong > 0 {
 		t.Errorf("%d of %d sounds are heard as beeps", wrong, len(samples()))
+	}
+}
+
+// TestOneGoodbye: a tool that the answer with the goodbye has called as well makes the agent say no more.
+func TestOneGoodbye(t *testing.T) {
+	for _, first := range []string{parley.ToolEndCall, "look_up"} {
+		t.Run(first+" first", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				took := map[string]time.Duration{"look_up": 300 * ms}
+				if first == "look_up" {
+					took["look_up"] = 0
+				}
+				r := controlRig(t, rigOptions{tool: func(_ context.Context, c tool.Call) tool.Result {
+					time.Sleep(took[c.Name])
+					return tool.Result{Output: "{}", Outcome: tool.OutcomeOK}
+				}})
+				r.turnEnds("u1")
+				time.Sleep(10 * ms)
+				r.reply("r1", "a1", words, 2000)
+				r.alsoCalls("r1", "c1", "look_up", `{}`)
+				r.alsoCalls("r1", "c2", parley.ToolEndCall, `{}`)
+				r.responseDone("r1", "completed")
+				if out := r.wait(); out.Reason != parley.EndAgentHangup || r.carrier.playedMs() != 2000 {
+					t.Errorf("outcome %+v after %d ms", out, r.carrier.playedMs())
+				}
+				if told := r.told(); strings.Count(told, "create") != 1 || strings.Count(told, "result") != 2 {
+					t.Errorf("the model was told\n%s", told)
+				}
+			})
+		})
+	}
+}
+
+// TestNobodyAnswersTheKeys: the agent speaks up when the other side stays silent, without any silence timeout; not when
+// it speaks.
+func TestNobodyAnswersTheKeys(t *testing.T) {
+	for _, speaks := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := controlRig(t, rigOptions{})
+			r.turnEnds("u1")
+			time.Sleep(10 * ms)
+			r.calls("r1", "c1", "send_dtmf", `{"digits":"1"}`, 500)
+			r.wait()
+			asked := creates(r)
+			r.backWith(parley.Errand{Digits: "1", Stage: parley.ErrandStarted})
+			time.Sleep(5 * time.Second)
+			if creates(r) != asked {
+				t.Error("the agent does not wait")
+			}
+			if speaks {
+				r.modelHears("u2")
+			}
+			time.Sleep(10 * time.Second)
+			if got := creates(r) - asked; got != 1 && !speaks || got != 0 && speaks {
+				t.Errorf("speaks %v: %d answers were asked for", speaks, got)
+			}
+			r.stop()
+		})
 	}
 }

@@ -14,10 +14,11 @@ import (
 const (
 	// maxReturns bounds the errands of one call: a model that presses keys in circles is stopped.
 	maxReturns = 40
-	// How long the session is kept for the call to come back. A transfer rings for 20 s, and its target may listen to a
-	// summary and think.
+	// How long the session is kept for the call to come back.
 	keepForKeys     = 20 * time.Second
-	keepForTransfer = 60 * time.Second
+	keepForTransfer = parley.LongestTransfer + keepDetached
+	// menuPatience is how long the agent listens in vain after it has pressed keys.
+	menuPatience = 12 * time.Second
 
 	unnamedSummary = "A caller is being connected to you."
 )
@@ -124,9 +125,20 @@ func (s *Session) returns() {
 	case e.Digits != "":
 		s.note("The keys " + spaced(e.Digits) + " were pressed. Wait for what the other side says.")
 		s.seq.wanted, s.tools.unseen = false, false
+		s.prompts.menuBy = time.Now().Add(menuPatience)
 	default:
 		s.note("What you began did not happen, for a technical reason: the call goes on. Tell the caller if they wait for it.")
 		s.seq.want(leg.Ask{})
+	}
+}
+
+// tendMenu makes the agent go on when nobody says anything after its keys.
+func (s *Session) tendMenu(now time.Time) {
+	if p := &s.prompts; s.ready && !p.menuBy.IsZero() && !now.Before(p.menuBy) {
+		p.menuBy = time.Time{}
+		if s.idle() {
+			s.say(s.instruct("Nothing has been heard since the keys were pressed. Say who you are and what you call for, or ask whether anybody is there, in one short sentence."))
+		}
 	}
 }
 

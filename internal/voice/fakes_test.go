@@ -297,8 +297,9 @@ type modelSim struct {
 	obliging bool      // says at once that its session is configured
 	expires  time.Time // of its session, when obliging
 
-	gate sync.Mutex // of events
-	gone bool
+	gate      sync.Mutex // of events
+	gone      bool
+	swallowed bool // nothing of it arrives any more
 
 	mu         sync.Mutex
 	answer     func(leg.Ask) (text string, ms int)
@@ -339,8 +340,12 @@ func (m *modelSim) log() []string {
 
 func (m *modelSim) Events() <-chan leg.ModelEvent { return m.events }
 func (m *modelSim) Err() error                    { return nil }
-func (m *modelSim) Close()                        { m.once.Do(func() { close(m.done) }) }
-func (m *modelSim) Wait()                         {}
+func (m *modelSim) Probe() error {
+	m.say(leg.ModelEvent{Kind: leg.ModelSessionUpdated})
+	return nil
+}
+func (m *modelSim) Close() { m.once.Do(func() { close(m.done) }) }
+func (m *modelSim) Wait()  {}
 func (m *modelSim) Configure(leg.SessionConfig) (string, error) {
 	if m.obliging {
 		m.say(leg.ModelEvent{Kind: leg.ModelSessionCreated, Expires: m.expires}, leg.ModelEvent{Kind: leg.ModelSessionUpdated})
@@ -415,10 +420,17 @@ func (m *modelSim) say(evs ...leg.ModelEvent) {
 	m.gate.Lock()
 	defer m.gate.Unlock()
 	for _, ev := range evs {
-		if !m.gone {
+		if !m.gone && !m.swallowed {
 			m.events <- ev
 		}
 	}
+}
+
+// fallSilent lets nothing of the session through any more; the connection stays open.
+func (m *modelSim) fallSilent() {
+	m.gate.Lock()
+	defer m.gate.Unlock()
+	m.swallowed = true
 }
 
 // vanish cuts the session.
@@ -563,8 +575,10 @@ func (r *rig) run() {
 		close(ran)
 		if out.Keep == 0 {
 			r.session.Wait()
+		} else {
+			r.t.Cleanup(r.session.Release)
 		}
-		r.out <- out
+		r.out <- *out
 	}()
 	carrier := r.carrier
 	quit := carrier.quit

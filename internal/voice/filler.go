@@ -40,14 +40,14 @@ func (s *Session) fillerAt(now time.Time) time.Time {
 	case s.outcome != nil || s.ledger.sounds() || s.ready && s.callerSpeaking:
 		return time.Time{}
 	case !s.ready && s.connects == 0:
-		after = helloAfter
+		quiet, after = latest(quiet, s.filler.loud), helloAfter
 	case !s.ready && !s.seq.wanted && !s.midTurn && s.filler.loud.Before(o.since):
 		return time.Time{} // nobody waits for an answer: silence is as it should be
 	case !s.ready, s.outageAnswers():
 		quiet = latest(quiet, o.began, s.filler.loud)
 	case s.failed > 0 && (!s.retryAt.IsZero() || s.seq.busy()):
 		quiet = latest(quiet, o.failing)
-	case s.seq.busy() && !optional(s.seq.asked.Purpose):
+	case s.seq.busy() && (!optional(s.seq.asked.Purpose) || s.seq.asked.Purpose == purposeLooking):
 		after = slowAfter
 		quiet = latest(quiet, s.seq.creatingAt)
 	default:

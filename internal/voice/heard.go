@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,13 +22,17 @@ const (
 const (
 	usualPace = 20.0 / (1000 * bytesPerMs)
 	usualFor  = 1000 * bytesPerMs
+	// fastest is how many times the usual pace a voice may speak. Words that come faster come ahead of their sound, more
+	// and more so, and say nothing of the time.
+	fastest      = 1.6
+	fastestKnown = 1.2 // times the pace of the same voice's earlier words
 )
 
 // heardText returns the words that fit into the first heard bytes of an item's audio. When only a part was heard, it
 // is an estimate, cut back to a whole word, and approximate is true.
 func (p *playItem) heardText(heard int64) (text string, approximate bool) {
 	all := p.text.String()
-	if p.done && !p.cut && heard >= p.received {
+	if p.whole && heard >= p.received {
 		return all, false
 	}
 	if heard <= 0 || all == "" {
@@ -42,7 +47,7 @@ func (p *playItem) heardText(heard int64) (text string, approximate bool) {
 func (p *playItem) said(heard int64) float64 {
 	pace := p.pace()
 	said := pace * float64(p.sounding.within(heard))
-	if len(p.stamps) < 3 {
+	if _, paced := p.observed(); !paced {
 		return said
 	}
 	ahead := func(s stamp) float64 { return s.weight - pace*float64(s.sound) }
@@ -76,16 +81,38 @@ func (p *playItem) around(heard int64) (from, to stamp) {
 // Before the end, what has come between the second and the last piece of text is the measure: the first one says only
 // how far ahead words run.
 func (p *playItem) pace() float64 {
-	if n := p.sounding.within(p.received); p.done && !p.cut && n > 0 {
+	if n := p.sounding.within(p.received); p.whole && n > 0 {
 		return p.weight / float64(n)
 	}
-	said, within := usualPace*usualFor, float64(usualFor)
-	if n := len(p.stamps); n > 2 {
-		first, last := p.stamps[1], p.stamps[n-1]
-		said += last.weight - first.weight
-		within += float64(last.sound - first.sound)
+	if pace, paced := p.observed(); paced {
+		return pace
 	}
-	return said / within
+	return p.usual()
+}
+
+// usual is the voice's pace as far as it is known before the item tells.
+func (p *playItem) usual() float64 { return cmp.Or(p.voice, usualPace) }
+
+// observed is the pace at which an item's words come with its sound; paced says whether a voice could speak like that.
+func (p *playItem) observed() (pace float64, paced bool) {
+	if len(p.stamps) < 3 {
+		return 0, false
+	}
+	first, last := p.stamps[1], p.stamps[len(p.stamps)-1]
+	said, within := last.weight-first.weight, float64(last.sound-first.sound)
+	most := fastest * usualPace
+	if p.voice > 0 {
+		most = fastestKnown * p.voice
+	}
+	return (p.usual()*usualFor + said) / (usualFor + within), p.whole || said <= most*(within+usualFor)
+}
+
+// learn takes an item's end. One that was said whole, and is no mere word, tells the pace of the voice.
+func (l *ledger) learn(p *playItem, whole bool) {
+	p.audioDone, p.done, p.whole = true, true, whole
+	if n := p.sounding.within(p.received); whole && n >= usualFor && p.weight > 0 {
+		l.voice = p.pace()
+	}
 }
 
 // weightOf is the weight of a character.

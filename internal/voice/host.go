@@ -76,7 +76,7 @@ func (h *Host) Stats() Stats {
 	return h.stats
 }
 
-func (h *Host) count(out Outcome) {
+func (h *Host) count(out *Outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -96,7 +96,7 @@ const bookTimeout = 3 * time.Second
 
 // Hold runs the session of an attached call until it ends, then closes its books and says how it ended. It returns when nothing of
 // the session is left but the carrier's socket, which the caller closes. ctx ends calls on shutdown.
-func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) Outcome {
+func (h *Host) Hold(ctx context.Context, carrier Carrier, a *call.Attachment) *Outcome {
 	h.live.Add(1)
 	defer h.live.Add(-1)
 	h.opt.Capacity.Enter(a.Call.CallSID, a.Call.OrgID)
@@ -135,7 +135,7 @@ func (h *Host) seat(ctx context.Context, carrier Carrier, rec Recorder, a *call.
 }
 
 // report tells of a stream that its call has left. Any other end is the call's, which internal/call reports.
-func (h *Host) report(out Outcome, begun time.Time, logger *slog.Logger) {
+func (h *Host) report(out *Outcome, begun time.Time, logger *slog.Logger) {
 	if out.Detached {
 		h.opt.Counts.Events.Add(1, parley.EventStreamDetached)
 	}
@@ -177,11 +177,11 @@ func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *ca
 }
 
 // run keeps a panic of one call away from all others.
-func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Outcome) {
+func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out *Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			logger.Error("session panicked", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-			out = Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
+			out = &Outcome{Reason: parley.EndInternalError, Intent: parley.IntentNotice}
 			s.Release()
 		}
 	}()
@@ -190,7 +190,7 @@ func (h *Host) run(ctx context.Context, s *Session, logger *slog.Logger) (out Ou
 
 // close commits the outcome. An intent is committed before the socket closes, because the carrier's next
 // request comes right after; shutdown does not cut these transactions short.
-func (h *Host) close(carrier Carrier, a *call.Attachment, out Outcome, logger *slog.Logger) {
+func (h *Host) close(carrier Carrier, a *call.Attachment, out *Outcome, logger *slog.Logger) {
 	book := func(commit func(context.Context) error) error {
 		ctx, cancel := context.WithTimeout(context.Background(), bookTimeout)
 		defer cancel()

@@ -46,7 +46,7 @@ func (s *Session) tellKeys(now time.Time) {
 	s.memory.add(id, "", item)
 	s.modelSent(s.model.AddItem(item))
 	s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: id, Text: text})
-	s.cutOff, s.commitBy = false, time.Time{}
+	s.cutOff, s.unanswered, s.commitBy = false, false, time.Time{}
 	s.barge.answered = true
 	s.seq.want(leg.Ask{})
 }

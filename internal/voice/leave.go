@@ -19,6 +19,7 @@ type leaving struct {
 	intent    parley.CallIntent // to come back, with errand; none = the call ends
 	errand    parley.Errand
 	voicemail voicemail
+	response  string // that called the tool
 }
 
 // runTool runs a tool that is not the session's own. What the session's own tools do is decided on its goroutine.
@@ -66,6 +67,7 @@ func (s *Session) control(r *toolResult, now time.Time) {
 		r.res = refused("The caller has begun to speak, so nothing was done. Listen, and answer first.")
 		return
 	}
+	g.response = r.call.ResponseID
 	s.leaving, s.leaveReason, s.leaveBy = g, "", now.Add(goodbyeTimeout)
 	if g.tool == parley.ToolLeaveVoicemail {
 		s.awaitBeep(now)
@@ -119,7 +121,7 @@ func (s *Session) leaves(r toolResult) bool {
 	case s.leaving.deaf():
 		return true
 	}
-	return s.controls(r.call.Text) && s.spoke == r.call.ResponseID
+	return s.spoke == r.call.ResponseID && (s.controls(r.call.Text) || s.leaving.response == r.call.ResponseID)
 }
 
 // keepCall takes back that the agent leaves, unless the call's time is over: the caller speaks.

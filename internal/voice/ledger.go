@@ -28,6 +28,8 @@ const (
 type ledger struct {
 	items []*playItem // in playing order; finished ones are removed
 
+	voice float64 // pace of the newest item that was said whole, see playItem.pace; 0 = not known
+
 	gen     int // bumped by every clear: echoes of older marks say nothing
 	nextSeq int // of the next mark
 	sent    int64
@@ -70,11 +72,13 @@ type playItem struct {
 	start     int64 // position of its first byte, once sent > 0
 	audioDone bool  // the model has sent all of its audio
 	done      bool  // and all of its words
+	whole     bool  // they belong together: the model was not cut off while words ran ahead of their sound
 	cut       bool  // the rest of it will never come: its model session is gone
 	retold    bool  // the model knows it as text only, from a replay
 	told      bool  // … which has an item of this id for it
 	filler    bool  // the waiting tune, which nobody said
 
+	voice    float64 // pace of what was said before, see ledger.voice
 	text     strings.Builder
 	weight   float64 // of the text
 	stamps   []stamp
@@ -114,7 +118,7 @@ func (l *ledger) open(responseID, itemID string, contentIndex int) *playItem {
 	if p := l.find(itemID, contentIndex); p != nil {
 		return p
 	}
-	p := &playItem{responseID: responseID, itemID: itemID, contentIndex: contentIndex}
+	p := &playItem{responseID: responseID, itemID: itemID, contentIndex: contentIndex, voice: l.voice}
 	l.items = append(l.items, p)
 	return p
 }

@@ -151,6 +151,15 @@ func (m *memory) trim() {
 	}
 }
 
+// toldID is the id of the item that a model is given for a remembered one; "" when the model has to make one. A further
+// content part is an item of its own there.
+func toldID(id string) string {
+	if id = strings.ReplaceAll(id, "#", "_"); len(id) > maxItemID {
+		return ""
+	}
+	return id
+}
+
 func (r *remembered) answeredBy(o *remembered) bool {
 	return o.item.Kind == leg.HistoryToolResult && o.item.CallID == r.item.CallID
 }
@@ -211,9 +220,7 @@ func (m *memory) replay(saying func(id string) (words string, ok bool), running 
 		if h.Text == "" && h.Audio == "" {
 			continue // nothing of it was heard
 		}
-		if len(r.id) <= maxItemID && !strings.Contains(r.id, "#") {
-			h.ID = r.id
-		}
+		h.ID = toldID(r.id)
 		items = append(items, h)
 	}
 	return items

@@ -26,6 +26,7 @@ func (s *Session) onReady(now time.Time) {
 		return
 	}
 	s.ready = true
+	s.pulse.renew(now)
 	if s.connects++; s.connects > 1 {
 		s.redialed(now)
 		return
@@ -49,7 +50,7 @@ func (s *Session) onReady(now time.Time) {
 	s.retellAll()
 }
 
-func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
+func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 	now := time.Now()
 	if !ok {
 		s.modelEvents = nil
@@ -60,19 +61,20 @@ func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
 		s.modelLost("disconnected", reason)
 		return
 	}
+	s.pulse.beat(now)
 	switch ev.Kind {
 	case leg.ModelSessionCreated:
-		s.onSessionCreated(*ev, now)
+		s.onSessionCreated(ev, now)
 	case leg.ModelRateLimits:
 		s.outage.limited = now.Add(ev.Wait)
 	case leg.ModelSessionUpdated:
 		s.onReady(now)
 	case leg.ModelSpeechStarted:
-		s.onSpeechStarted(*ev, now)
+		s.onSpeechStarted(ev, now)
 	case leg.ModelSpeechStopped:
-		s.onSpeechStopped(*ev, now)
+		s.onSpeechStopped(ev, now)
 	case leg.ModelCommitted:
-		s.onCommitted(*ev, now)
+		s.onCommitted(ev, now)
 	case leg.ModelTranscript:
 		s.memory.words(ev.ItemID, ev.Text)
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
@@ -82,16 +84,16 @@ func (s *Session) onModel(ev *leg.ModelEvent, ok bool) {
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
 	case leg.ModelError:
-		s.onModelError(*ev)
+		s.onModelError(ev)
 	default:
-		s.onResponse(*ev, now)
+		s.onResponse(ev, now)
 	}
 }
 
 func (s *Session) onSpeechStarted(ev leg.ModelEvent, now time.Time) {
 	s.signOfLife(now)
 	s.callerSpeaking, s.commitBy, s.outage.doubtBy = true, time.Time{}, time.Time{}
-	s.tail.started(ev.AudioMs)
+	s.notices(ev.AudioMs)
 	s.rec.Telemetry(parley.EventSpeechStarted, parley.SpeechData{ItemID: ev.ItemID, AudioMs: ev.AudioMs})
 	if s.deaf() {
 		s.callerSpeaking = false
@@ -114,8 +116,9 @@ func (s *Session) onSpeechStopped(ev leg.ModelEvent, now time.Time) {
 
 // onCommitted: the caller's turn is an item of the conversation now, so the model shall answer it.
 func (s *Session) onCommitted(ev leg.ModelEvent, now time.Time) {
-	s.callerSpeaking, s.cutOff, s.commitBy = false, false, time.Time{}
+	s.callerSpeaking, s.cutOff, s.unanswered, s.commitBy = false, false, false, time.Time{}
 	s.memory.turn(ev.ItemID, ev.After, s.tail.committed())
+	s.pulse.unnoticed = time.Time{}
 	s.swap.turnAt = time.Now()
 	s.rec.Fact(parley.EventTurnCommitted, parley.TurnCommittedData{ItemID: ev.ItemID})
 	if !s.deaf() {
@@ -155,9 +158,9 @@ func (s *Session) onResponse(ev leg.ModelEvent, now time.Time) {
 	case leg.ModelAudio:
 		s.onAudio(ev, now)
 	case leg.ModelText:
-		s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex).addText(ev.Text)
+		s.part(ev).addText(ev.Text)
 	case leg.ModelAudioDone:
-		s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex).audioDone = true
+		s.part(ev).audioDone = true
 	}
 }
 
@@ -175,6 +178,19 @@ func (s *Session) onItemAdded(ev leg.ModelEvent, dead bool) {
 	s.memory.speech(ev.ItemID)
 }
 
+// part is the content part that an event is about. A further part of an item has a place of its own in the memory.
+func (s *Session) part(ev leg.ModelEvent) *playItem {
+	if p := s.ledger.find(ev.ItemID, ev.ContentIndex); p != nil {
+		return p
+	}
+	p := s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex)
+	if id := p.recordID(); ev.ContentIndex > 0 && s.memory.find(id) == nil {
+		before := playItem{itemID: ev.ItemID, contentIndex: ev.ContentIndex - 1}
+		s.memory.add(id, before.recordID(), leg.HistoryItem{Role: "assistant"})
+	}
+	return p
+}
+
 func (s *Session) onResponseCreated(ev leg.ModelEvent, now time.Time) {
 	s.seq.created(ev.ResponseID, now)
 	s.onCreated(ev.ResponseID)
@@ -187,7 +203,7 @@ func (s *Session) onResponseCreated(ev leg.ModelEvent, now time.Time) {
 }
 
 func (s *Session) onAudio(ev leg.ModelEvent, now time.Time) {
-	p := s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex)
+	p := s.part(ev)
 	if !p.receive(ev.Audio) {
 		s.modelLost("overflow", "the model sent more audio than a call can hold")
 		return
@@ -217,8 +233,8 @@ func (s *Session) onItemDone(ev leg.ModelEvent, dead bool) {
 	}
 	for _, p := range s.ledger.items {
 		if p.itemID == ev.ItemID {
-			p.audioDone, p.done = true, true
-			s.recordWords(p, ev.Status != "incomplete")
+			s.ledger.learn(p, ev.Status != "incomplete")
+			s.recordWords(p, p.whole)
 		}
 	}
 }
@@ -236,8 +252,8 @@ func (s *Session) onResponseDone(ev leg.ModelEvent, now time.Time) {
 	}
 	for _, p := range s.ledger.items { // items whose own end never came
 		if p.responseID == ev.ResponseID && !p.done {
-			p.audioDone, p.done = true, true
-			s.recordWords(p, ev.Status == "completed")
+			s.ledger.learn(p, ev.Status == "completed")
+			s.recordWords(p, p.whole)
 		}
 	}
 	s.reportHeard(now)

@@ -104,6 +104,7 @@ func (s *Session) settle(now time.Time) {
 	if s.outcome.Keep > 0 {
 		s.resume(now)
 		s.ledger.rewind(now)
+		s.park()
 	} else {
 		s.ledger.cut(now)
 	}
@@ -115,7 +116,7 @@ func (s *Session) recordCut(p *playItem, heard int64) int64 {
 	s.recordWords(p, p.done)
 	if p.received > 0 && !p.filler {
 		text, approximate := p.heardText(n)
-		s.memory.heard(p.recordID(), text, !p.done || p.cut || n < p.received)
+		s.memory.heard(p.recordID(), text, !p.whole || n < p.received)
 		s.barge.lastText = text
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),

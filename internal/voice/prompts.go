@@ -42,6 +42,8 @@ type prompts struct {
 
 	waitSince time.Time // for a tool; zero = none runs
 	looks     int       // how often the agent has said so
+
+	menuBy time.Time // when somebody must have spoken after the agent has pressed keys; zero = nothing is waited for
 }
 
 // prompt asks the agent to say something of its own accord. Call it on a free line (idle).
@@ -78,7 +80,7 @@ func (s *Session) lineFree() bool {
 
 // signOfLife says that the caller is there.
 func (s *Session) signOfLife(now time.Time) {
-	s.lastActivity, s.prompts.reminded = now, false
+	s.lastActivity, s.prompts.reminded, s.prompts.menuBy = now, false, time.Time{}
 }
 
 // silenceEnds is when the caller's silence has its next consequence: a reminder, then the end. The clock stands still
@@ -194,10 +196,12 @@ func (s *Session) tend(now time.Time) {
 	if s.outcome != nil {
 		return
 	}
+	s.tendPulse(now)
 	s.tendModel(now)
 	s.tendSwap(now)
 	s.tendDuration(now)
 	s.tendTools(now)
+	s.tendMenu(now)
 	s.tendFiller(now)
 	s.tendControl(now)
 }
@@ -209,6 +213,7 @@ func (s *Session) tendAt(now time.Time, sooner func(time.Time)) {
 			sooner(t)
 		}
 	}
+	s.tendPulseAt(sooner)
 	s.tendModelAt(sooner)
 	s.tendSwapAt(now, sooner)
 	if warn, end, limited := s.wrapUpAt(); limited && !s.prompts.final {
@@ -220,4 +225,5 @@ func (s *Session) tendAt(now time.Time, sooner func(time.Time)) {
 		later(at)
 	}
 	later(s.fillerAt(now))
+	later(s.prompts.menuBy)
 }

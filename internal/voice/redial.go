@@ -23,6 +23,10 @@ const (
 // backoff is the pause before an attempt. The first follows at once: most losses are of one connection.
 var backoff = []time.Duration{0, 300 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second}
 
+// askRepeat is for a caller of whose words the model has got nothing.
+const askRepeat = "The caller has just said something that did not reach you, because of a technical fault. Ask them in one short sentence, in the " +
+	"language of the conversation, to say it again, such as \"Sorry, I did not catch that, could you say it again?\" Do not guess what it was."
+
 // outage is what has gone wrong with the model so far, and what is done about it.
 type outage struct {
 	attempts int           // since the model was last well for a minute
@@ -162,7 +166,8 @@ func (s *Session) lose(typ, message string, after time.Duration) {
 // dropModel forgets everything that belongs to the model's session. What the caller has not yet heard of it is played;
 // what was being answered is asked for again, or continued.
 func (s *Session) dropModel(resume bool) {
-	ask, wanted := s.unanswered()
+	ask, wanted := s.unfinished()
+	s.unanswered = s.unanswered || s.asksSomething()
 	s.upstreamLost(time.Now())
 	s.retire(s.model)
 	s.model, s.modelEvents = absent{}, nil
@@ -184,6 +189,17 @@ func (s *Session) dropModel(resume bool) {
 		s.midTurn = midTurn
 		s.appended = 0
 	}
+	s.unanswered = s.unanswered && s.midTurn
+	s.pulse = pulse{}
+}
+
+// asksSomething reports whether the caller is saying something, or has said it, that the model has not made a turn of
+// and that is no sound beside the agent's voice.
+func (s *Session) asksSomething() bool {
+	if p := &s.pulse; !p.unnoticed.IsZero() {
+		return p.meant
+	}
+	return s.tail.open && s.barge.current == nil
 }
 
 // waited is how long the model has left a response unanswered: the caller's patience does not begin anew with each
@@ -206,8 +222,8 @@ func (s *Session) retire(m Model) {
 	})
 }
 
-// unanswered is what the model was doing, or about to do, when it was lost.
-func (s *Session) unanswered() (leg.Ask, bool) {
+// unfinished is what the model was doing, or about to do, when it was lost.
+func (s *Session) unfinished() (leg.Ask, bool) {
 	q := &s.seq
 	switch active := q.active; {
 	case active != "":
@@ -286,10 +302,7 @@ func (s *Session) tendModel(now time.Time) {
 	case s.ready:
 		if due(o.doubtBy) {
 			o.doubtBy, s.callerSpeaking = time.Time{}, false
-			s.tail.drop()
-			if s.cutOff {
-				s.commitBy = now
-			}
+			s.noTurn()
 		}
 	case due(s.outageOver()):
 		s.modelGone("timeout", "no model was ready in time")

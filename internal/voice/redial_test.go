@@ -1,6 +1,7 @@
 package voice
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -326,6 +327,36 @@ func TestInterruptionAfterRedial(t *testing.T) {
 		time.Sleep(10 * ms)
 		if got := m.log(); !slices.Equal(got[3:], []string{"history assistant one two three four— after a1", "delete a1"}) {
 			t.Errorf("the next session was told %q", got)
+		}
+		r.stop()
+	})
+}
+
+// TestInterruptedPartsAfterRedial: of an item with two parts that the next session knows as text, each is forgotten by its
+// own id.
+func TestInterruptedPartsAfterRedial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &models{}
+		r := redialRig(t, d, rigOptions{})
+		r.turnEnds("u1")
+		time.Sleep(ms)
+		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
+			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		for part := range 2 {
+			r.model.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: "r1", ItemID: "a1", ContentIndex: part, Text: words},
+				leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r1", ItemID: "a1", ContentIndex: part, Audio: bytes.Repeat([]byte{agentByte}, 5000*bytesPerMs)},
+				leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: "r1", ItemID: "a1", ContentIndex: part})
+		}
+		r.model.say(leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r1", ItemID: "a1", ItemType: "message", Status: "completed"})
+		r.responseDone("r1", "completed")
+		time.Sleep(6 * time.Second) // the first was heard, the second is
+		m := r.lose(d, 2)
+		time.Sleep(time.Second)
+		r.speechStarted()
+		time.Sleep(10 * ms)
+		told := m.log()[4:]
+		if len(told) != 2 || !strings.HasSuffix(told[0], "— after a1_1") || told[1] != "delete a1_1" {
+			t.Errorf("the next session was told %q", told)
 		}
 		r.stop()
 	})

@@ -25,6 +25,7 @@ func (s *Session) goOn() {
 	s.outcome, s.carrierGone = nil, false
 	s.lastMedia, s.lastActivity = now, now
 	s.outage.rejoin(now)
+	s.pulse.renew(now)
 	s.back = true
 	for _, p := range s.ledger.items {
 		delete(s.said, p.recordID()) // its words were put on record as cut off: they are told again in the end
@@ -32,6 +33,7 @@ func (s *Session) goOn() {
 	s.catchUp(now.Sub(s.leftAt))
 	s.ledger.newRoad()
 	s.sendMark(now)
+	s.unpark()
 	// A browser's page comes back at once and by itself: its caller has noticed nothing.
 	if c := s.cfg.Call; c.Errand == (parley.Errand{}) && !c.FromBrowser() && s.idle() && s.tools.running() == 0 {
 		s.say(s.instruct(askTakeUp))

@@ -145,7 +145,91 @@ func TestSeats(t *testing.T) {
 		if len(places.taken) != 0 {
 			t.Error("a place was left taken")
 		}
+		c := fresh()
+		_, stuck = places.sit("c1")
+		if got, leave = places.sit("c1"); got != nil {
+			t.Error("a session that runs was handed over")
+		}
+		stuck(c, time.Hour) // it lets go too late: its place has been taken
+		places.close()
+		if c.ctx.Err() == nil {
+			t.Error("close has left a session whose place was taken")
+		}
+		leave(nil, 0)
+		c.carrier.Close()
 		a.carrier.Close()
 		b.carrier.Close()
+	})
+}
+
+// TestModelTalksWhileParked: what the model says while there is no stream makes its leg wait for nobody, and all of it is
+// heard on the next one.
+func TestModelTalksWhileParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{setup: func(r *rig) { r.model.events = make(chan leg.ModelEvent, 16) }}).ready()
+		r.turnEnds("u1")
+		time.Sleep(ms)
+		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
+			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.part("r1", "a1", "We open at nine", 2000)
+		time.Sleep(500 * ms)
+		r.carrier.Close()
+		first := r.carrier.playedMs()
+		r.carrier.vanish()
+		if out := r.wait(); out.Keep == 0 {
+			t.Fatalf("outcome %+v", out)
+		}
+		said := make(chan struct{})
+		go func() {
+			defer close(said)
+			r.part("r1", "a1", " in the morning, and close at six.", 8000)
+			r.model.say(
+				leg.ModelEvent{Kind: leg.ModelAudioDone, ResponseID: "r1", ItemID: "a1"},
+				leg.ModelEvent{Kind: leg.ModelItemDone, ResponseID: "r1", ItemID: "a1", ItemType: "message", Status: "completed"})
+			r.responseDone("r1", "completed")
+		}()
+		time.Sleep(4 * time.Second)
+		select {
+		case <-said:
+		default:
+			t.Error("the model has to wait")
+		}
+		r.rejoin()
+		time.Sleep(12 * time.Second)
+		if sum := first + r.carrier.playedMs(); sum < 9960 || sum > 10_040 {
+			t.Errorf("%d ms were played of 10000", sum)
+		}
+		if m := lastMessage(r.tape.record()); m.Interrupted || m.HeardText == nil || *m.HeardText != "We open at nine in the morning, and close at six." {
+			t.Errorf("on record at the end: %+v", m)
+		}
+		r.stop()
+	})
+}
+
+// TestModelEndsWhileParked: its session is gone when the stream comes back; another one goes on with the answer.
+func TestModelEndsWhileParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &models{}
+		r := redialRig(t, d, rigOptions{})
+		r.turnEnds("u1")
+		time.Sleep(ms)
+		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
+			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		time.Sleep(ms)
+		r.carrier.Close()
+		r.carrier.vanish()
+		r.wait()
+		r.part("r1", "a1", "We open", 600)
+		r.model.vanish()
+		time.Sleep(4 * time.Second)
+		r.rejoin()
+		if asked := d.newest(t, 2).asked(); len(asked) != 1 || asked[0].Purpose != purposeGoOn {
+			t.Errorf("asked %+v", asked)
+		}
+		time.Sleep(time.Second)
+		if got := r.carrier.playedMs(); got != 600 {
+			t.Errorf("%d ms were played", got)
+		}
+		r.stop()
 	})
 }

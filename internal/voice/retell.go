@@ -17,7 +17,8 @@ func (s *Session) retellAll() int {
 	}
 	for _, p := range s.ledger.items {
 		p.retold = !p.filler
-		p.told = slices.ContainsFunc(items, func(h leg.HistoryItem) bool { return h.ID != "" && h.ID == p.itemID })
+		id := toldID(p.recordID())
+		p.told = id != "" && slices.ContainsFunc(items, func(h leg.HistoryItem) bool { return h.ID == id })
 	}
 	if held := s.held; len(held) > 0 {
 		s.held = nil
@@ -38,10 +39,11 @@ func (s *Session) retell(p *playItem) {
 	if !p.told {
 		return // no words of it were known: the model was not told of it, and would refuse to delete it
 	}
+	id := toldID(p.recordID())
 	if r := s.memory.find(p.recordID()); r != nil && r.item.Text != "" {
-		s.modelSent(s.model.AddItem(leg.HistoryItem{Role: "assistant", Text: r.item.Text, After: p.itemID}))
+		s.modelSent(s.model.AddItem(leg.HistoryItem{Role: "assistant", Text: r.item.Text, After: id}))
 	}
-	_, err := s.model.DeleteItem(p.itemID)
+	_, err := s.model.DeleteItem(id)
 	s.modelSent(err)
 }
 

@@ -21,6 +21,7 @@ type seat struct {
 	left   chan struct{} // closed when the session does not run any more
 	kept   *Session      // nil while it runs, or when it is over
 	expiry *time.Timer
+	given  bool // another stream sits here now, and does not wait for the session any more
 }
 
 // sit takes the place of a call for a new stream. The result is the session that was kept there, nil if there is
@@ -43,12 +44,11 @@ func (t *seats) sit(callID string) (*Session, func(keep *Session, d time.Duratio
 	select {
 	case <-before.left:
 	case <-wait.C:
-		return nil, leave
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kept := before.kept
-	before.kept = nil
+	before.kept, before.given = nil, true
 	if kept != nil {
 		before.expiry.Stop()
 	}
@@ -60,6 +60,10 @@ func (t *seats) leave(callID string, s *seat, keep *Session, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	close(s.left)
+	if keep != nil && s.given { // nobody will ask for it
+		t.over.Go(func() { end(keep) })
+		return
+	}
 	s.kept = keep
 	if keep != nil {
 		s.expiry = time.AfterFunc(d, func() { t.expire(callID, s) })
@@ -82,9 +86,13 @@ func (t *seats) expire(callID string, s *seat) {
 	t.mu.Unlock()
 	if kept != nil {
 		defer t.over.Done()
-		kept.Release()
-		kept.Wait()
+		end(kept)
 	}
+}
+
+func end(s *Session) {
+	s.Release()
+	s.Wait()
 }
 
 // close releases every kept session and waits for them.

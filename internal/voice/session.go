@@ -41,6 +41,7 @@ type Model interface {
 	Truncate(itemID string, contentIndex int, audioEndMs int64) (eventID string, err error)
 	DeleteItem(itemID string) (eventID string, err error)
 	SendToolResult(callID, output string) error
+	Probe() error // asks for any event, as a sign of life; it changes nothing
 	Close()
 	Wait()
 }
@@ -142,13 +143,15 @@ type Session struct {
 	tail    tail
 	outage  outage
 	swap    swap
+	pulse   pulse
 	prompts prompts
 	filler  filler
 
-	news     chan any       // of the goroutines that the session starts: a dialResult or a *toolResult
-	retired  sync.WaitGroup // closings of model sessions that were replaced
-	connects int            // sessions of the model that were ready
-	midTurn  bool           // the caller was speaking when the model was lost
+	news       chan any       // of the goroutines that the session starts: a dialResult or a *toolResult
+	retired    sync.WaitGroup // closings of model sessions that were replaced
+	connects   int            // sessions of the model that were ready
+	midTurn    bool           // the caller was speaking when the model was lost
+	unanswered bool           // … and has to be answered, even if the next session finds no speech in it
 
 	handing     bool      // the call goes to another process at the end of a turn
 	leaveReason string    // "" = the agent has hung up
@@ -173,6 +176,7 @@ type Session struct {
 	lastActivity time.Time // of either party, for the silence timeout
 	lastPosition time.Time
 	leftAt       time.Time // when the run before this one ended
+	lot          *lot      // between two runs; nil while one runs
 
 	outcome *Outcome
 }
@@ -207,7 +211,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 
 // Run holds the call until one side ends it or ctx is done. It returns at once then: the caller of Run commits
 // the outcome and closes the carrier's leg before Wait, because a model's socket may take its time to close.
-func (s *Session) Run(ctx context.Context) Outcome {
+func (s *Session) Run(ctx context.Context) *Outcome {
 	if s.begun {
 		s.goOn()
 	} else {
@@ -238,12 +242,14 @@ func (s *Session) Run(ctx context.Context) Outcome {
 	if s.outcome.Keep == 0 {
 		s.Release()
 	}
-	return *s.outcome
+	return s.outcome
 }
 
 // Release ends everything that belongs to the session but the carrier's leg; it does not wait for a socket.
 func (s *Session) Release() {
 	s.cancel()
+	s.lot.leave()
+	s.lot = nil
 	s.tools.wait()
 	s.model.Close()
 	s.swap.drop(s)
@@ -328,7 +334,7 @@ func (s *Session) deadline(now time.Time) time.Time {
 	if !s.retryAt.IsZero() {
 		sooner(s.retryAt)
 	}
-	if !s.commitBy.IsZero() {
+	if !s.commitBy.IsZero() && !s.pulse.probing() {
 		sooner(s.commitBy)
 	}
 	if t, ok := s.silenceEnds(); ok {
@@ -356,7 +362,7 @@ func (s *Session) onTime(now time.Time) {
 		s.retryAt = time.Time{}
 		s.seq.again()
 	}
-	if !s.commitBy.IsZero() && due(s.commitBy) {
+	if !s.commitBy.IsZero() && due(s.commitBy) && !s.pulse.probing() {
 		s.noTurn()
 	}
 	s.listen(now)
@@ -373,8 +379,12 @@ func (s *Session) onTime(now time.Time) {
 func (s *Session) noTurn() {
 	s.commitBy = time.Time{}
 	s.tail.drop()
-	if s.cutOff {
+	switch {
+	case s.cutOff:
 		s.cutOff = false
 		s.seq.want(leg.Ask{})
+	case s.unanswered:
+		s.say(s.instruct(askRepeat))
 	}
+	s.unanswered = false
 }

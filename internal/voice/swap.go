@@ -109,7 +109,7 @@ func (s *Session) onSwapDialed(d dialResult) {
 	}
 }
 
-func (s *Session) onSwapEvent(ev *leg.ModelEvent, ok bool) {
+func (s *Session) onSwapEvent(ev leg.ModelEvent, ok bool) {
 	w, now := &s.swap, time.Now()
 	switch {
 	case !ok:
@@ -145,7 +145,7 @@ func swapPause(left time.Duration) time.Duration {
 
 // betweenResponses reports whether nothing is being generated, asked or said by the caller.
 func (s *Session) betweenResponses() bool {
-	return !s.seq.busy() && s.retryAt.IsZero() && !s.callerSpeaking && !s.tail.open && !s.cutOff
+	return !s.seq.busy() && s.retryAt.IsZero() && !s.callerSpeaking && (!s.tail.open || s.pulse.ignored()) && !s.cutOff
 }
 
 // silent reports whether nobody would notice a change of the model's session.
@@ -159,12 +159,14 @@ func (s *Session) adopt(now time.Time, lost bool) {
 	w := s.swap
 	calm := !lost && s.silent(now)
 	if !lost {
+		s.noticed()
 		s.dropModel(true)
 	}
 	s.swap = swap{turnAt: w.turnAt}
 	s.swap.plan(w.expires, now, s.cfg.SessionLife)
 	s.model, s.modelEvents, s.configureID = w.model, w.events, w.configureID
 	s.ready = true
+	s.pulse.renew(now)
 	s.outage.spend(now)
 	n := s.retellAll()
 	if n < 0 {

@@ -78,7 +78,7 @@ func TestSwapWaitsForSilence(t *testing.T) {
 		}
 		r.responseDone("r1", "completed")
 		r.speechStarted() // 55:05, into the answer
-		time.Sleep(20 * time.Second)
+		time.Sleep(9 * time.Second)
 		if swapped() != 0 {
 			t.Fatal("swapped while the caller was speaking")
 		}

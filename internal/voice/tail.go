@@ -6,6 +6,7 @@ const (
 	noticeMs     = 700                 // in which the model certainly says that speech has begun, the way of its word included
 	minPrefixMs  = 300                 // the sound before the begin of speech that models count to it, unless told otherwise
 	maxTurnAudio = 15_000 * bytesPerMs // kept of a turn under way
+	turnSlack    = 1_000 * bytesPerMs  // a turn's audio may be longer by so much
 	preRoll      = 500 * bytesPerMs    // given to a new session when the caller does not speak: a word may have begun
 )
 
@@ -43,7 +44,7 @@ func (e *tail) hear(ulaw []byte) {
 	}
 	if e.open {
 		e.turn = append(e.turn, ulaw...)
-		if excess := len(e.turn) - maxTurnAudio; excess > 0 {
+		if excess := len(e.turn) - maxTurnAudio; excess >= turnSlack { // all of it is moved: not with each frame
 			e.turn = append(e.turn[:0], e.turn[excess:]...)
 			e.turnFrom += int64(excess)
 		}
@@ -117,4 +118,14 @@ func (e *tail) lost() (audio []byte, midTurn bool) {
 	midTurn = e.open
 	e.end, e.settled, e.turn, e.open = 0, 0, nil, false
 	return audio, midTurn
+}
+
+// begins says that the turn under way, whose beginning was only guessed, began at a position.
+func (e *tail) begins(ms int64) {
+	guessed, from := e.turn, e.turnFrom
+	e.open = false
+	e.started(ms)
+	if n := max(0, min(ms*bytesPerMs-from, int64(len(guessed)))); e.turnFrom > from+n { // more of it was kept for the guess
+		e.turn, e.turnFrom = guessed[n:], from+n
+	}
 }

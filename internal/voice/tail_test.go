@@ -42,8 +42,11 @@ func TestTailOfTheCallersVoice(t *testing.T) {
 		"a short call":                       {do: func(e *tail) { hears(e, 200) }, from: 0, ms: 200},
 		"a turn under way":                   {do: func(e *tail) { hears(e, 5000); e.started(4400); hears(e, 3000) }, from: 4400, ms: 3600, midTurn: true},
 		"one that was heard late":            {do: func(e *tail) { hears(e, 5000); e.started(1000); hears(e, 1000) }, from: 3000, ms: 3000, midTurn: true},
-		"a long one":                         {do: func(e *tail) { hears(e, 5000); e.started(4400); hears(e, 20_000) }, from: 10_000, ms: 15_000, midTurn: true},
+		"a long one":                         {do: func(e *tail) { hears(e, 5000); e.started(4400); hears(e, 20_000) }, from: 9400, ms: 15_600, midTurn: true},
 		"a turn that stopped but is no item": {do: func(e *tail) { hears(e, 5000); e.started(4400); hears(e, 1000); e.stopped(5500) }, from: 4400, ms: 1600, midTurn: true},
+		"one whose beginning was guessed too early": {do: func(e *tail) { hears(e, 5000); e.started(4300); hears(e, 4000); e.begins(4500) }, from: 4500, ms: 4500, midTurn: true},
+		"one whose beginning was guessed too late":  {do: func(e *tail) { hears(e, 5000); e.started(4800); hears(e, 200); e.begins(4500) }, from: 4500, ms: 700, midTurn: true},
+		"one whose beginning is not kept":           {do: func(e *tail) { hears(e, 5000); e.started(4800); hears(e, 4000); e.begins(4500) }, from: 4800, ms: 4200, midTurn: true},
 		"a turn that is an item": {do: func(e *tail) {
 			hears(e, 5000)
 			e.started(4400)

@@ -100,6 +100,7 @@ func (s *Session) onToolResult(r toolResult) {
 	})
 	s.giveResult(r.call.CallID, r.res.Output)
 	if s.leaves(r) {
+		s.tools.unseen = false // nor do the results before it ask for another answer
 		return
 	}
 	s.tools.unseen = true

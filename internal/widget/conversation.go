@@ -44,7 +44,7 @@ func (h *Handler) feedback(w http.ResponseWriter, r *http.Request, g guest) erro
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(said.Messages, func(m chat.ChatMessage) bool { return m.ID == f.MessageID && m.Role == "assistant" }) {
+	if !slices.ContainsFunc(said.Messages, func(m chat.Message) bool { return m.ID == f.MessageID && m.Role == "assistant" }) {
 		return unknown
 	}
 	err = h.opt.Chat.Note(ctx, g.OrgID, g.ConversationID, parley.EventMessageRated,

@@ -73,7 +73,7 @@ func (h *Handler) write(w http.ResponseWriter, body []byte, contentType string) 
 	header.Set("Access-Control-Allow-Origin", "*")
 	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(body) // a client that went away cannot be told anything
+	_, _ = w.Write(body) //nolint:gosec // our own files; a client that went away cannot be told anything
 }
 
 // accepts reports whether the client takes an encoding: it is named, and not with q=0.

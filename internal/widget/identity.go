@@ -1,8 +1,6 @@
 package widget
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +11,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"parley"
-	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -21,19 +18,6 @@ const (
 	maxIdentityLife = 24 * time.Hour
 	clockSkew       = time.Minute // between the site's clock and ours
 )
-
-// NewIdentitySecret makes the key with which a site signs who its visitors are. The text is the key, byte by byte, so
-// that it can be given to any library as it is.
-func NewIdentitySecret() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:])
-	return "pis_" + base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// SealIdentity seals a key for SetIdentitySecret.
-func SealIdentity(ring *secret.Ring, orgID, agentID, key string) []byte {
-	return ring.Seal(store.IdentityAAD(orgID, agentID), []byte(key))
-}
 
 // identity is what a site signs.
 type identity struct {

@@ -97,6 +97,6 @@ func (h *Handler) sessionView(ctx context.Context, agent store.WidgetAgent, s pa
 	return v, nil
 }
 
-func messageOf(m chat.ChatMessage, rating parley.Rating) messageView {
+func messageOf(m chat.Message, rating parley.Rating) messageView {
 	return messageView{ID: m.ID, Role: m.Role, Text: m.Text, At: m.At, Status: m.Status, Rating: rating, RunID: m.RunID}
 }

@@ -273,7 +273,7 @@ func markdownPart(t *testing.T, browser context.Context) {
 		s.fake.release(1)
 		s.js("await new Promise((r) => setTimeout(r, 40))")
 	}
-	s.wait("$$('td').length === 2 && $t('.assistant').includes('Image: A cat')")
+	s.wait("$$('td').length === 2 && $$('.assistant a').some((a) => a.href === 'mailto:me@example.com')")
 	const outline = "[...$('.message:last-of-type .text').querySelectorAll('*')].filter((e) => !e.closest('button')).map((e) => e.tagName.toLowerCase()).join(' ')"
 	growing := s.text(outline)
 	s.fake.release(1)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"parley/internal/web/browsertest"
 )
 
 // helpers find things in the widget's shadow tree: $ one, $$ all, $t the text of all, $b a button by its label.
@@ -266,26 +267,27 @@ func (s *site) shot(name string) {
 	s.must(os.WriteFile(filepath.Join(s.ArtifactDir(), name+".png"), picture, 0o600))
 }
 
-// axe is axe-core, or "" where npm is missing.
-var axe = sync.OnceValues(func() (string, error) {
-	dir := "../../scripts/openapi"
-	if err := exec.Command(dir + "/install.sh").Run(); err != nil {
-		if exit, ok := err.(*exec.ExitError); ok && exit.ExitCode() == 3 {
-			return "", nil
-		}
-		return "", err
+var axeOnce struct {
+	sync.Mutex
+	source string
+}
+
+// axe is axe-core, read once.
+func axe(t *testing.T) string {
+	t.Helper()
+	axeOnce.Lock()
+	defer axeOnce.Unlock()
+	if axeOnce.source == "" {
+		axeOnce.source = browsertest.Axe(t, "../..")
 	}
-	source, err := os.ReadFile(dir + "/node_modules/axe-core/axe.min.js")
-	return string(source), err
-})
+	return axeOnce.source
+}
 
 // audit lets axe look at the widget as it stands.
 func (s *site) audit(state string) {
 	s.Helper()
-	source, err := axe()
-	s.must(err)
+	source := axe(s.T)
 	if source == "" {
-		s.Log("axe is missing: no audit")
 		return
 	}
 	found := s.js("if (!window.axe) {" + source + "\n} const r = await axe.run({include: ['parley-chat']}, {resultTypes: ['violations'], preload: false}); return r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + n.failureSummary).join('; '))")

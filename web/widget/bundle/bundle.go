@@ -73,7 +73,7 @@ func Write(dir string) error {
 	if err := os.RemoveAll(dist); err != nil {
 		return fmt.Errorf("bundle: empty dist: %w", err)
 	}
-	if err := os.MkdirAll(dist, 0o755); err != nil {
+	if err := os.MkdirAll(dist, 0o750); err != nil {
 		return fmt.Errorf("bundle: make dist: %w", err)
 	}
 	for name, body := range files {

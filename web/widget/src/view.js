@@ -20,7 +20,8 @@ const Markdown = ({ text, live, t }) => {
   return growing.current.nodes(text, t, !live);
 };
 
-const Tool = ({ tool, t }) => html`<p class="tool">${tool.done ? t.used(tool.name) : t.using(tool.name)}</p>`;
+// A tool goes by its function name, which is not written for people.
+const Tool = ({ tool, t }) => html`<p class="tool">${t[tool.done ? 'used' : 'using'](tool.name.replace(/_+/g, ' '))}</p>`;
 
 const Answer = ({ m, c, t, newest }) => html`
   ${m.tools?.map((tool) => html`<${Tool} tool=${tool} t=${t} />`)}
@@ -73,13 +74,12 @@ const Log = ({ c, t }) => {
   </div>${away && html`<div class="latest"><${Button} icon="down" label=${t.latest} onClick=${() => { down(); log.current.focus(); }} /></div>`}`;
 };
 
-const Composer = ({ c, t }) => {
+const Composer = ({ c, t, off }) => {
   const [text, set] = useState('');
   const area = useRef();
   const max = c.config.maxMessageLength || 4000;
   const size = useMemo(() => [...text.trim()].length, [text]); // code points, as the server counts
   const long = size > max;
-  const off = c.ready && c.config.online === false;
   const can = c.ready && !off && !c.busy && size > 0 && !long;
   useLayoutEffect(() => {
     const { style } = area.current;
@@ -147,9 +147,10 @@ const download = (c, t) => {
 
 export const View = ({ c, t, title, close, focus }) => {
   const [asking, ask] = useState(false);
-  const offline = c.config.online === false || (c.phase === 'lost' && [404, 409].includes(c.problem.status));
+  const absence = c.phase === 'lost' && [403, 404, 409].includes(c.problem.status);
+  const offline = absence || c.config.online === false;
   const who = c.visitor?.verified && c.visitor.name;
-  const state = c.run?.lost ? t.reconnecting : c.ready ? (offline ? t.offline : who ? t.verified(who) : t.online) : c.phase === 'lost' ? t.offline : t.connecting;
+  const state = c.run?.lost ? t.connecting : c.ready ? (offline ? t.offline : who ? t.verified(who) : t.online) : c.phase === 'lost' ? t.offline : t.connecting;
   return html`<header><div><h2>${title}</h2><p class=${c.ready && !offline && !c.run?.lost ? 'state live' : 'state'}>${state}</p></div>
     <${Menu} c=${c} t=${t} ask=${() => ask(true)} save=${() => download(c, t)} />
     ${close && html`<${Button} icon="close" label=${t.close} onClick=${close} />`}</header>
@@ -157,5 +158,5 @@ export const View = ({ c, t, title, close, focus }) => {
   ${c.phase === 'lost' && html`<p class="notice">${absent(c.problem, t, c.ticket)} ${c.problem.status !== 403 && html`<button type="button" class="link" onClick=${() => c.connect()}>${t.again}</button>`}</p>`}
   ${c.ready && offline && html`<p class="notice">${t.away}</p>`}
   ${c.run?.lost && html`<p class="notice">${t.reconnecting}</p>`}
-  ${asking ? html`<${Ask} c=${c} t=${t} done=${() => { ask(false); setTimeout(focus); }} />` : html`<${Composer} c=${c} t=${t} />`}`;
+  ${asking ? html`<${Ask} c=${c} t=${t} done=${() => { ask(false); setTimeout(focus); }} />` : html`<${Composer} c=${c} t=${t} off=${offline} />`}`;
 };
