@@ -22,7 +22,7 @@ func websites(t *testing.T, parley, agent string) (one, two string) {
 	policies := map[string]string{iframe: "frame-src " + parley, script: "script-src " + parley + "; connect-src " + parley}
 	site := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		code := map[string]string{"/iframe": iframe, "/isolated": iframe, "/script": script}[r.URL.Path]
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; require-trusted-types-for 'script'; "+policies[code])
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; require-trusted-types-for 'script'; "+policies[code])
 		if r.URL.Path == "/isolated" {
 			w.Header().Set("Cross-Origin-Embedder-Policy", "require-corp")
 		}
