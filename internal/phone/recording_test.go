@@ -40,16 +40,33 @@ func loudest(a, b []byte) (shift int, agreement float64) {
 }
 
 // TestRecordingHoldsBothSidesAsHeard: the caller's channel is what the phone sent, the agent's what the phone played,
-// also where an interruption cut it, and both lie in the same time.
+// also where an interruption cut it, and both lie in the same time. Where this machine was too busy to play in time, what
+// the phone played says nothing, and another call is made.
 func TestRecordingHoldsBothSidesAsHeard(t *testing.T) {
 	t.Parallel()
+	for tries := 3; ; tries-- {
+		r, shift, agreement := recordCall(t)
+		if agreement >= 0.9 && shift >= -5 && shift <= 5 {
+			return
+		}
+		busy := r.Late > 40*time.Millisecond || len(r.Underruns) > 0
+		if !busy || tries == 1 {
+			t.Fatalf("the agent's channel is %d frames off what the phone played and agrees to %.2f; the phone was %v late, underruns %v", shift, agreement, r.Late, r.Underruns)
+		}
+	}
+}
+
+// recordCall makes a call that is recorded, checks what does not depend on time, and compares the agent's channel with
+// what the phone played, as loudest does.
+func recordCall(t *testing.T) (r *phone.Report, shift int, agreement float64) {
+	t.Helper()
 	folder := record.NewFolder(t.TempDir())
 	h := newHouse(t, storetest.SQLite(t), houseOptions{recordings: folder, voice: func(v *parley.VoiceConfig) {
 		v.Recording, v.RecordingNotice = true, "This call is recorded."
 	}})
 	long := strings.Repeat("this is a long answer that goes on and on ", 6)
 	h.model.Script(model.Say(long), model.Say("Of course."))
-	_, r := h.dial(phone.Options{
+	_, r = h.dial(phone.Options{
 		Delay: phone.Delay{Up: 40 * time.Millisecond, Down: 40 * time.Millisecond},
 		Program: []phone.Step{
 			phone.Wait(4 * time.Second), phone.Say(question()), phone.Interrupt(2*time.Second, patience),
@@ -90,10 +107,8 @@ func TestRecordingHoldsBothSidesAsHeard(t *testing.T) {
 	if n := int(-offset.Milliseconds()) * audio.BytesPerMs; n > 0 {
 		heard = heard[n:]
 	}
-	shift, agreement := loudest(heard, agent)
-	if agreement < 0.9 || shift < -5 || shift > 5 {
-		t.Errorf("the agent's channel is %d frames off what the phone played and agrees to %.2f", shift, agreement)
-	}
+	shift, agreement = loudest(heard, agent)
+	return r, shift, agreement
 }
 
 func TestNoRecordingUnlessWanted(t *testing.T) {
