@@ -124,15 +124,11 @@ func Presented(h http.Header) bool {
 // Other processes see a change within cacheFor.
 func (a *Authenticator) Forget() { a.cache.expire() }
 
-// keyOf reads the key from x-api-key or from Authorization: Bearer, whose scheme word is case-insensitive.
+// keyOf reads the key from x-api-key or from Authorization: Bearer.
 // Two different keys in one request are refused instead of guessed.
 func keyOf(h http.Header) (string, bool) {
 	plain := strings.TrimSpace(h.Get("X-Api-Key"))
-	scheme, bearer, _ := strings.Cut(strings.TrimSpace(h.Get("Authorization")), " ")
-	bearer = strings.TrimSpace(bearer)
-	if !strings.EqualFold(scheme, "Bearer") {
-		bearer = ""
-	}
+	bearer := Bearer(h)
 	switch {
 	case len(h.Values("X-Api-Key")) > 1 || len(h.Values("Authorization")) > 1:
 		return "", false
@@ -142,6 +138,15 @@ func keyOf(h http.Header) (string, bool) {
 		return "", false
 	}
 	return plain, true
+}
+
+// Bearer is the token of Authorization: Bearer, whose scheme word is case-insensitive; "" when there is none.
+func Bearer(h http.Header) string {
+	scheme, token, _ := strings.Cut(strings.TrimSpace(h.Get("Authorization")), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // noteUse hands a use to the toucher when the last one is old enough. A full queue drops it: the time is a hint

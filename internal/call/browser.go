@@ -11,6 +11,7 @@ import (
 
 	"parley"
 	"parley/internal/log"
+	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -79,7 +80,7 @@ func (s *Service) KeepWebCall(ctx context.Context, tx *store.Tx, orgID string, a
 		return Ticket{}, err
 	}
 	token := randomToken()
-	err := tx.SetStreamToken(ctx, orgID, id, HashToken(boundToken(token, in.AllowedOrigin)), time.Now().Add(BrowserTokenLife))
+	err := tx.SetStreamToken(ctx, orgID, id, secret.HashToken(boundToken(token, in.AllowedOrigin)), time.Now().Add(BrowserTokenLife))
 	return Ticket{ConversationID: id, Token: token}, err
 }
 
@@ -149,7 +150,7 @@ func (s *Service) AttachBrowser(ctx context.Context, c parley.Call, proof, origi
 		return nil, "", err
 	}
 	token := randomToken()
-	hash := HashToken(boundToken(token, origin))
+	hash := secret.HashToken(boundToken(token, origin))
 	err = s.st.Write(ctx, func(tx *store.Tx) error {
 		return tx.SetStreamToken(ctx, c.OrgID, c.ID, hash, time.Now().Add(maxBrowserCall))
 	})

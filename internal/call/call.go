@@ -254,7 +254,7 @@ func (s *Service) begin(ctx context.Context, in Incoming) (Ticket, error) {
 		} else if err != nil {
 			return err
 		}
-		return tx.SetStreamToken(ctx, in.OrgID, id, HashToken(token), now.Add(tokenLife))
+		return tx.SetStreamToken(ctx, in.OrgID, id, secret.HashToken(token), now.Add(tokenLife))
 	})
 	if err != nil {
 		return Ticket{}, fmt.Errorf("record call: %w", err)
@@ -295,7 +295,7 @@ func (s *Service) mint(ctx context.Context, tx *store.Tx, c parley.Call, now tim
 		return Ticket{}, err
 	}
 	token := s.token(c.ID, epoch)
-	return Ticket{ConversationID: c.ID, Token: token}, tx.SetStreamToken(ctx, c.OrgID, c.ID, HashToken(token), now.Add(tokenLife))
+	return Ticket{ConversationID: c.ID, Token: token}, tx.SetStreamToken(ctx, c.OrgID, c.ID, secret.HashToken(token), now.Add(tokenLife))
 }
 
 // token is the one-shot token of the stream that is attached at an epoch of a call: 256 bits that only the holders of
@@ -305,10 +305,4 @@ func (s *Service) token(callID string, epoch int64) string {
 	mac := hmac.New(sha256.New, s.tokenKey)
 	_, _ = fmt.Fprintf(mac, "%s/%d", callID, epoch) // a hash takes everything
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// HashToken is how stream tokens are stored and looked up.
-func HashToken(token string) []byte {
-	sum := sha256.Sum256([]byte(token))
-	return sum[:]
 }

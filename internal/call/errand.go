@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -74,7 +75,7 @@ func (s *Service) start(ctx context.Context, c parley.Call) (next Next, err erro
 		}
 		if now.Intent == parley.IntentTransfer && now.Errand.Mode != parley.TransferCold {
 			next.WhisperToken = rand.Text()
-			now.Errand.TokenHash = hex.EncodeToString(HashToken(next.WhisperToken))
+			now.Errand.TokenHash = hex.EncodeToString(secret.HashToken(next.WhisperToken))
 		}
 		next.Errand = now.Errand
 		if now.Intent == parley.IntentKeys {
@@ -213,7 +214,7 @@ func (s *Service) Whisper(ctx context.Context, c parley.Call, token, legSID stri
 	}
 	err = s.change(ctx, c, func(_ *store.Tx, now *parley.Call) error {
 		e = now.Errand
-		if e.TokenHash == "" || subtle.ConstantTimeCompare([]byte(e.TokenHash), []byte(hex.EncodeToString(HashToken(token)))) != 1 || e.LegSID != "" && e.LegSID != legSID {
+		if e.TokenHash == "" || subtle.ConstantTimeCompare([]byte(e.TokenHash), []byte(hex.EncodeToString(secret.HashToken(token)))) != 1 || e.LegSID != "" && e.LegSID != legSID {
 			return refused
 		}
 		e.LegSID = legSID

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/secret"
 	"parley/internal/store"
 	"parley/internal/store/storetest"
 )
@@ -27,7 +28,7 @@ func (d *desk) shift(by time.Duration) {
 		if err := tx.UpdateCall(ctx, c.OrgID, c); err != nil || c.TokenUntil.IsZero() {
 			return err
 		}
-		return tx.SetStreamToken(ctx, c.OrgID, c.ID, HashToken(d.token(c.ID, epoch)), c.TokenUntil.Add(-by))
+		return tx.SetStreamToken(ctx, c.OrgID, c.ID, secret.HashToken(d.token(c.ID, epoch)), c.TokenUntil.Add(-by))
 	})
 }
 

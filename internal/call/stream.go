@@ -13,6 +13,7 @@ import (
 	"parley"
 	"parley/internal/leg"
 	"parley/internal/log"
+	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -57,7 +58,7 @@ var ErrToken = errors.New("stream token is not valid")
 // Valid reports whether an unused token exists; it uses nothing up. It lets the socket be refused before the
 // upgrade.
 func (s *Service) Valid(ctx context.Context, token string) (parley.Call, error) {
-	c, err := s.st.FindStreamToken(ctx, HashToken(token), time.Now())
+	c, err := s.st.FindStreamToken(ctx, secret.HashToken(token), time.Now())
 	if parley.IsNotFound(err) {
 		return parley.Call{}, ErrToken
 	}
@@ -73,7 +74,7 @@ func (s *Service) Attach(ctx context.Context, token, callSID, accountSID, stream
 	var c parley.Call
 	var epoch, last int64
 	err := s.st.Write(ctx, func(tx *store.Tx) (err error) {
-		c, epoch, last, err = tx.AttachStream(ctx, HashToken(token), callSID, streamSID, s.opt.Owner, time.Now())
+		c, epoch, last, err = tx.AttachStream(ctx, secret.HashToken(token), callSID, streamSID, s.opt.Owner, time.Now())
 		if err == nil && c.AccountSID != accountSID {
 			return ErrToken // rolls back: the token stays for its rightful call
 		}

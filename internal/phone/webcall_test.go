@@ -14,6 +14,7 @@ import (
 
 	"parley"
 	"parley/internal/call"
+	"parley/internal/secret"
 	"parley/internal/sim/model"
 	"parley/internal/store"
 	"parley/internal/store/storetest"
@@ -170,7 +171,7 @@ func TestWebCallTokens(t *testing.T) {
 		status                  int
 	}{
 		"unknown":             {"x", "", "", 403},
-		"hash instead":        {hex.EncodeToString(call.HashToken(free.Token)), "", "", 403},
+		"hash instead":        {hex.EncodeToString(secret.HashToken(free.Token)), "", "", 403},
 		"no origin":           {bound.Token, "", "", 403},
 		"another origin":      {bound.Token, "https://b.example", "", 403},
 		"a longer origin":     {bound.Token, "https://a.example.b.example", "", 403},

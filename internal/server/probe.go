@@ -6,9 +6,9 @@ import (
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"parley"
+	"parley/internal/auth"
 	"parley/internal/respond"
 )
 
@@ -52,11 +52,8 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 var forwardingHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
 func (s *Server) mayReadMetrics(r *http.Request) bool {
-	if s.opt.MetricsToken != "" {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if strings.EqualFold(scheme, "Bearer") && equalSecret(strings.TrimSpace(token), s.opt.MetricsToken) {
-			return true
-		}
+	if s.opt.MetricsToken != "" && equalSecret(auth.Bearer(r.Header), s.opt.MetricsToken) {
+		return true
 	}
 	for _, h := range forwardingHeaders {
 		if r.Header.Get(h) != "" {

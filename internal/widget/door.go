@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"parley"
+	"parley/internal/auth"
 	"parley/internal/origin"
 	"parley/internal/respond"
+	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -63,7 +65,7 @@ func (h *Handler) findGuest(r *http.Request, c caller) (guest, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), requestPatience)
 	defer cancel()
-	hash := hashToken(token)
+	hash := secret.HashToken(token)
 	s, err := h.opt.Store.FindVisitorSession(ctx, hash)
 	if parley.IsNotFound(err) {
 		return guest{}, errToken()
@@ -106,18 +108,8 @@ func domainsOf(a store.WidgetAgent) string {
 
 // bearer reads the token. Two of them are none.
 func bearer(header http.Header) (string, bool) {
-	all := header.Values("Authorization")
-	if len(all) != 1 {
-		return "", false
-	}
-	scheme, token, _ := strings.Cut(strings.TrimSpace(all[0]), " ")
-	token = strings.TrimSpace(token)
-	return token, strings.EqualFold(scheme, "Bearer") && strings.HasPrefix(token, tokenPrefix) && len(token) < 100
-}
-
-func hashToken(token string) []byte {
-	sum := sha256.Sum256([]byte(token))
-	return sum[:]
+	token := auth.Bearer(header)
+	return token, len(header.Values("Authorization")) == 1 && strings.HasPrefix(token, tokenPrefix) && len(token) < 100
 }
 
 func errToken() error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/secret"
 	"parley/internal/store"
 )
 
@@ -124,9 +125,9 @@ func (h *Handler) store(ctx context.Context, agent store.WidgetAgent, c caller, 
 			return err
 		}
 		if from == nil {
-			return tx.CreateVisitorSession(ctx, s.OrgID, s, hashToken(token))
+			return tx.CreateVisitorSession(ctx, s.OrgID, s, secret.HashToken(token))
 		}
-		err := tx.ReplaceVisitorSession(ctx, s.OrgID, s, from.hash, hashToken(token))
+		err := tx.ReplaceVisitorSession(ctx, s.OrgID, s, from.hash, secret.HashToken(token))
 		if parley.IsNotFound(err) {
 			return errToken() // replaced by somebody else meanwhile
 		}
