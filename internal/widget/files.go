@@ -39,7 +39,7 @@ func (h *Handler) launcher(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.send(w, r, body, "text/javascript; charset=utf-8")
+	h.send(w, r, body, "text/javascript; charset=utf-8", func(encoding string) ([]byte, bool) { return h.packed.pack(encoding, body), true })
 }
 
 // asset serves what the launcher loads: GET /widget/assets/{name}. The name changes with the content.
@@ -51,23 +51,27 @@ func (h *Handler) asset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Header().Add("Vary", "Accept-Encoding")
+	h.send(w, r, body, contentType, func(encoding string) ([]byte, bool) {
+		packed, _, ok := widget.AssetEncoded(name, encoding)
+		return packed, ok
+	})
+}
+
+// send sends a file that every site may load, compressed as the client likes it. packed is the file in an encoding,
+// false when there is none.
+func (h *Handler) send(w http.ResponseWriter, r *http.Request, body []byte, contentType string, packed func(encoding string) ([]byte, bool)) {
+	header := w.Header()
+	header.Add("Vary", "Accept-Encoding")
 	for _, encoding := range []string{"br", "gzip"} {
 		if !accepts(r, encoding) {
 			continue
 		}
-		if packed, _, ok := widget.AssetEncoded(name, encoding); ok {
-			w.Header().Set("Content-Encoding", encoding)
-			body = packed
+		if small, ok := packed(encoding); ok {
+			header.Set("Content-Encoding", encoding)
+			body = small
 			break
 		}
 	}
-	h.write(w, body, contentType)
-}
-
-// write sends a file that every site may load.
-func (h *Handler) write(w http.ResponseWriter, body []byte, contentType string) {
-	header := w.Header()
 	header.Set("Content-Type", contentType)
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Access-Control-Allow-Origin", "*")

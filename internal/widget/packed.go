@@ -3,7 +3,6 @@ package widget
 import (
 	"bytes"
 	"compress/gzip"
-	"net/http"
 	"sync"
 
 	"github.com/andybalholm/brotli"
@@ -17,19 +16,6 @@ const packedMost = 1_000
 type packed struct {
 	mu    sync.Mutex
 	files map[string][]byte // by encoding and content
-}
-
-// send writes a small file compressed as the client likes it.
-func (h *Handler) send(w http.ResponseWriter, r *http.Request, body []byte, contentType string) {
-	w.Header().Add("Vary", "Accept-Encoding")
-	for _, encoding := range []string{"br", "gzip"} {
-		if accepts(r, encoding) {
-			w.Header().Set("Content-Encoding", encoding)
-			body = h.packed.pack(encoding, body)
-			break
-		}
-	}
-	h.write(w, body, contentType)
 }
 
 func (p *packed) pack(encoding string, body []byte) []byte {

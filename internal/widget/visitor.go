@@ -2,7 +2,6 @@ package widget
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"parley"
@@ -138,5 +137,5 @@ func (h *Handler) visitorOf(ctx context.Context, orgID, id string) (parley.Visit
 	if parley.IsNotFound(err) {
 		return parley.Visitor{}, nil
 	}
-	return v, errors.Join(err)
+	return v, err
 }
