@@ -30,45 +30,54 @@ func (h *Handler) stream(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	h.carry(w, c.ID, func() (hold func()) {
+		conn, err := ws.Accept(w, r) // the token is the proof, not the Origin
+		if err != nil {
+			return nil // Accept has answered
+		}
+		stream, err := twilio.AcceptStream(conn, startTimeout)
+		if err != nil {
+			h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
+			return nil
+		}
+		return func() {
+			defer func() {
+				stream.Close()
+				stream.Wait()
+			}()
+			h.hold(token, stream)
+		}
+	})
+}
+
+// carry lets a call's stream through the gate. open upgrades the request and returns what holds the stream until its
+// end, nil when there is none.
+//
+// It is held on a goroutine of its own: the request's ends with the upgrade, and what it has of stack, buffers and
+// headers is not kept for the length of a call. A panic is kept from other calls.
+func (h *Handler) carry(w http.ResponseWriter, callID string, open func() (hold func())) {
 	if !h.streams.enter() {
 		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
 		return
 	}
-	held := false
+	var hold func()
 	defer func() {
-		if !held {
+		if hold == nil {
 			h.streams.leave()
 		}
 	}()
-	conn, err := ws.Accept(w, r) // the token is the proof, not the Origin
-	if err != nil {
-		return // Accept has answered
-	}
-	stream, err := twilio.AcceptStream(conn, startTimeout)
-	if err != nil {
-		h.opt.Logger.Warn("media stream refused", slog.String("call_id", c.ID), slog.Any("error", err))
+	if hold = open(); hold == nil {
 		return
 	}
-	held = true
-	go h.beside(c.ID, func() {
+	go func() {
+		defer h.streams.leave()
 		defer func() {
-			stream.Close()
-			stream.Wait()
+			if p := recover(); p != nil {
+				h.opt.Logger.Error("stream panicked", slog.String("call_id", callID), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			}
 		}()
-		h.hold(token, stream)
-	})
-}
-
-// beside holds a stream that has entered the gate, on a goroutine of its own: the request's ends with the upgrade, and
-// what it has of stack, buffers and headers is not kept for the length of a call. A panic is kept from other calls.
-func (h *Handler) beside(callID string, hold func()) {
-	defer h.streams.leave()
-	defer func() {
-		if p := recover(); p != nil {
-			h.opt.Logger.Error("stream panicked", slog.String("call_id", callID), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-		}
+		hold()
 	}()
-	hold()
 }
 
 // expected finds the call that a token belongs to; otherwise it has answered.

@@ -36,25 +36,16 @@ func (h *Handler) webCall(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This server speaks "+browser.Subprotocol, http.StatusBadRequest)
 		return
 	}
-	if !h.streams.enter() {
-		http.Error(w, "This server is stopping", http.StatusServiceUnavailable)
-		return
-	}
-	held := false
-	defer func() {
-		if !held {
-			h.streams.leave()
+	h.carry(w, c.ID, func() (hold func()) {
+		conn, err := ws.Accept(w, r, browser.Subprotocol) // the token is bound to the Origin
+		if err != nil {
+			return nil // Accept has answered
 		}
-	}()
-	conn, err := ws.Accept(w, r, browser.Subprotocol) // the token is bound to the Origin
-	if err != nil {
-		return // Accept has answered
-	}
-	stream := browser.Accept(conn)
-	held = true
-	go h.beside(c.ID, func() {
-		defer stream.Wait()
-		h.holdBrowser(c, proof, origin, stream)
+		stream := browser.Accept(conn)
+		return func() {
+			defer stream.Wait()
+			h.holdBrowser(c, proof, origin, stream)
+		}
 	})
 }
 

@@ -49,18 +49,21 @@ func (h *Handler) incoming(w http.ResponseWriter, r *http.Request, form url.Valu
 		}
 	}
 	log := h.opt.Logger.With(slog.String("call_sid", form.Get("CallSid")), slog.String("org_id", route.OrgID))
+	refuse := func(t text) {
+		h.notice(w, t, languageOf(route.Agent), fallbackOf(route.Agent), callerID(form.Get("From"), form.Get("To")))
+	}
 	switch agent := route.Agent; {
 	case agent == nil || agent.Type != parley.AgentVoice:
 		log.Info("call refused: no agent answers the number")
 		h.notice(w, textUnknown, "", "", "")
 	case !agent.Status.Answers():
 		log.Info("call refused: the agent is not active", slog.String("agent_id", agent.ID))
-		h.notice(w, textInactive, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
+		refuse(textInactive)
 	case h.draining.Load() || (h.opt.Refuse != nil && h.opt.Refuse()):
 		log.Warn("call refused: this server takes no new calls now")
-		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
+		refuse(textBusy)
 	case !h.admit(form.Get("CallSid"), agent.OrgID, agent.ID) && !h.goesOn(r.Context(), route.OrgID, form):
-		h.notice(w, textBusy, languageOf(agent), fallbackOf(agent), callerID(form.Get("From"), form.Get("To")))
+		refuse(textBusy)
 	default:
 		h.answer(w, r, form, call.Incoming{
 			OrgID: route.OrgID, Agent: *agent, CallSID: form.Get("CallSid"), AccountSID: form.Get("AccountSid"),
