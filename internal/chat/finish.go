@@ -84,12 +84,7 @@ func (t *turn) settle(status string, end store.RunEnd) error {
 func (t *turn) conclude(status, text string, failure *parley.Error) {
 	t.result.ConversationID, t.result.RunID, t.result.Status = t.conv.ID, t.run.ID, status
 	t.result.Text, t.result.MessageID, t.result.Simulated = text, t.answerID, t.endpoint.Simulated
-	if failure == nil {
-		t.run.end(time.Now(), t.result, nil)
-		return
-	}
-	t.run.add(EventError, ErrorData{Type: string(failure.Code), Message: failure.Message})
-	t.run.end(time.Now(), t.result, failure)
+	t.run.over(time.Now(), t.result, failure)
 }
 
 // explain records why a turn failed, for the operator, and returns what the visitor may know.

@@ -146,15 +146,10 @@ func (r *Run) finish(row store.Run, events []parley.Event) {
 			code, say = parley.CodeUnavailable, sayInterrupted
 		}
 		failure = parley.Errorf(code, "%s", say)
-		r.add(EventError, ErrorData{Type: string(code), Message: say})
 	}
 	ended := row.LeaseUntil
 	if row.EndedAt != nil {
 		ended = *row.EndedAt
 	}
-	if failure == nil {
-		r.end(ended, res, nil)
-		return
-	}
-	r.end(ended, res, failure)
+	r.over(ended, res, failure)
 }

@@ -125,6 +125,16 @@ func (r *Run) answer() string {
 	return string(r.text)
 }
 
+// over ends the run for its readers; failure, in words for the visitor, is nil when it has not failed.
+func (r *Run) over(at time.Time, result Result, failure *parley.Error) {
+	if failure == nil {
+		r.end(at, result, nil)
+		return
+	}
+	r.add(EventError, ErrorData{Type: string(failure.Code), Message: failure.Message})
+	r.end(at, result, failure)
+}
+
 // end closes the run with its last event.
 func (r *Run) end(at time.Time, result Result, err error) {
 	r.mu.Lock()
