@@ -153,8 +153,7 @@ func TestGenerationGoesOnDuringAPause(t *testing.T) {
 		r := newRig(t, rigOptions{caller: m.next}).ready()
 		r.turnEnds("u0")
 		time.Sleep(time.Millisecond)
-		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.model.begins("r1", "a1")
 		r.part("r1", "a1", "one ", 1000)
 		time.Sleep(600 * ms)
 		m.say(300 * ms)

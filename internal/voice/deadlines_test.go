@@ -48,8 +48,7 @@ var states = map[string]state{
 		enter: func(r *rig, _ *mouth) {
 			r.turnEnds("u1")
 			time.Sleep(ms)
-			r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-				leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+			r.model.begins("r1", "a1")
 			r.part("r1", "a1", words, 1000)
 			time.Sleep(1100 * ms)
 		},

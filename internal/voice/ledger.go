@@ -92,12 +92,15 @@ type stamp struct {
 	weight float64 // of the text before it
 }
 
-// recordID names the part in the conversation's log: the item's id, made unique for further content parts.
-func (p *playItem) recordID() string {
-	if p.contentIndex == 0 {
-		return p.itemID
+// recordID names the part in the conversation's log.
+func (p *playItem) recordID() string { return partID(p.itemID, p.contentIndex) }
+
+// partID names a content part of an item: the item's id, made unique for further parts.
+func partID(itemID string, contentIndex int) string {
+	if contentIndex == 0 {
+		return itemID
 	}
-	return p.itemID + "#" + strconv.Itoa(p.contentIndex)
+	return itemID + "#" + strconv.Itoa(contentIndex)
 }
 
 // receivedMs is the audio received from the model, in whole milliseconds.

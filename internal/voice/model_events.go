@@ -185,8 +185,7 @@ func (s *Session) part(ev leg.ModelEvent) *playItem {
 	}
 	p := s.ledger.open(ev.ResponseID, ev.ItemID, ev.ContentIndex)
 	if id := p.recordID(); ev.ContentIndex > 0 && s.memory.find(id) == nil {
-		before := playItem{itemID: ev.ItemID, contentIndex: ev.ContentIndex - 1}
-		s.memory.add(id, before.recordID(), leg.HistoryItem{Role: "assistant"})
+		s.memory.add(id, partID(ev.ItemID, ev.ContentIndex-1), leg.HistoryItem{Role: "assistant"})
 	}
 	return p
 }

@@ -74,8 +74,7 @@ func TestModelFallsSilent(t *testing.T) {
 			r.model.answers(nil)
 			r.turnEnds("u1")
 			time.Sleep(ms)
-			r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-				leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+			r.model.begins("r1", "a1")
 			r.part("r1", "a1", "We open at", 600)
 			time.Sleep(ms)
 			hole(r)

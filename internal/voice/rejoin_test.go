@@ -169,8 +169,7 @@ func TestModelTalksWhileParked(t *testing.T) {
 		r := newRig(t, rigOptions{setup: func(r *rig) { r.model.events = make(chan leg.ModelEvent, 16) }}).ready()
 		r.turnEnds("u1")
 		time.Sleep(ms)
-		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.model.begins("r1", "a1")
 		r.part("r1", "a1", "We open at nine", 2000)
 		time.Sleep(500 * ms)
 		r.carrier.Close()
@@ -213,8 +212,7 @@ func TestModelEndsWhileParked(t *testing.T) {
 		r := redialRig(t, d, rigOptions{})
 		r.turnEnds("u1")
 		time.Sleep(ms)
-		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.model.begins("r1", "a1")
 		time.Sleep(ms)
 		r.carrier.Close()
 		r.carrier.vanish()

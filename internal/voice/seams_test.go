@@ -385,8 +385,7 @@ func TestNothingUnknownIsDeleted(t *testing.T) {
 		r := redialRig(t, d, rigOptions{})
 		r.turnEnds("u1")
 		time.Sleep(ms)
-		r.model.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.model.begins("r1", "a1")
 		r.part("r1", "a1", "", 3000)
 		time.Sleep(500 * ms)
 		m := r.lose(d, 2)

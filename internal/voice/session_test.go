@@ -104,9 +104,7 @@ func TestBargeInCancelsAndDropsLateAudio(t *testing.T) {
 		r := newRig(t, rigOptions{delay: 20 * time.Millisecond}).ready()
 		r.turnEnds("u1")
 		time.Sleep(5 * time.Millisecond)
-		r.model.say(
-			leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.model.begins("r1", "a1")
 		r.part("r1", "a1", words, 1000)
 		time.Sleep(400 * time.Millisecond)
 		r.speechStarted()
@@ -142,9 +140,7 @@ func TestInterruptionBeforeAnythingWasHeardDeletesTheItem(t *testing.T) {
 		r := newRig(t, rigOptions{delay: 150 * time.Millisecond}).ready()
 		r.turnEnds("u1")
 		time.Sleep(time.Millisecond)
-		r.model.say(
-			leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r1"},
-			leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r1", ItemID: "a1", ItemType: "message"})
+		r.model.begins("r1", "a1")
 		time.Sleep(time.Millisecond)
 		r.speechStarted()
 		time.Sleep(time.Millisecond)

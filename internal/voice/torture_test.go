@@ -50,8 +50,7 @@ func torture(t *testing.T, rnd *rand.Rand) {
 			call := fmt.Sprintf("c%d", toolCalls)
 			go func() { // generated in pieces, at twice real time
 				time.Sleep(wait)
-				m.say(leg.ModelEvent{Kind: leg.ModelResponseCreated, ResponseID: "r" + id},
-					leg.ModelEvent{Kind: leg.ModelItemAdded, ResponseID: "r" + id, ItemID: "a" + id, ItemType: "message"})
+				m.begins("r"+id, "a"+id)
 				for at := 0; at < length; at += 200 {
 					m.say(leg.ModelEvent{Kind: leg.ModelText, ResponseID: "r" + id, ItemID: "a" + id, Text: fmt.Sprint("w", at, " ")},
 						leg.ModelEvent{Kind: leg.ModelAudio, ResponseID: "r" + id, ItemID: "a" + id, Audio: make([]byte, 200*bytesPerMs)})
