@@ -10,6 +10,11 @@ import (
 	"parley"
 )
 
+// headSource is what the heads of the pages have in common.
+//
+//go:embed head.html
+var headSource string
+
 // The sources of pages that are filled for each request.
 var (
 	//go:embed login.html
@@ -74,8 +79,12 @@ type page struct {
 	policy   string
 }
 
+func parsed(name, source string) *template.Template {
+	return template.Must(template.New(name).Parse(headSource + source))
+}
+
 func parse(name, source, policy string) page {
-	return page{template.Must(template.New(name).Parse(source)), policy}
+	return page{parsed(name, source), policy}
 }
 
 var (

@@ -10,7 +10,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -69,7 +68,7 @@ func New(s State) http.Handler {
 
 func render(name, source string, s State) []byte {
 	var page bytes.Buffer
-	if err := template.Must(template.New(name).Parse(source)).Execute(&page, s); err != nil {
+	if err := parsed(name, source).Execute(&page, s); err != nil {
 		panic(fmt.Sprintf("web: %s: %v", name, err))
 	}
 	return page.Bytes()
