@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -133,7 +134,7 @@ func TestWhatWasReadStaysAcrossClose(t *testing.T) {
 	}
 	w.Close()
 	for range 100 {
-		peer.send(frame{0, "xxxxxxxxxxxxxxxxx", false})
+		peer.send(frame{0, strings.Repeat("z", 17), false})
 	}
 	peer.send(frame{fin | 8, "", false})
 	<-w.Done()
