@@ -45,28 +45,18 @@ func (o benchOptions) Run(ctx context.Context) error {
 }
 
 func (o benchOptions) run(ctx context.Context, out, progress io.Writer) (err error) {
-	dir, err := os.MkdirTemp("", "parley-load-")
+	w, err := openWorkshop(ctx, progress, o.Keep)
 	if err != nil {
-		return fmt.Errorf("making a folder: %w", err)
-	}
-	defer func() {
-		if o.Keep {
-			_, _ = fmt.Fprintln(progress, "data and logs are kept in", dir)
-			return
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	_, _ = fmt.Fprintln(progress, "building the server")
-	b := bench{benchOptions: o, binary: filepath.Join(dir, "parley"), progress: progress}
-	if err := buildServer(ctx, b.binary); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	b := bench{benchOptions: o, binary: w.binary, progress: progress}
 	r := newBenchReport(o)
 	for _, db := range databases {
 		if o.Only != "" && o.Only != db.name {
 			continue
 		}
-		rows, err := b.database(ctx, db, filepath.Join(dir, db.name))
+		rows, err := b.database(ctx, db, filepath.Join(w.dir, db.name))
 		var absent errAbsent
 		if errors.As(err, &absent) {
 			r.Notes = append(r.Notes, fmt.Sprintf("%s was not measured: %v", db.name, absent))

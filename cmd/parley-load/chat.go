@@ -51,35 +51,20 @@ func (o chatOptions) Validate() error {
 
 // Run measures and prints.
 func (o chatOptions) Run(ctx context.Context) error {
-	ok, err := o.run(ctx, os.Stdout, os.Stderr)
-	if err == nil && !ok {
-		err = errFaults
-	}
-	return err
+	return judged(o.run(ctx, os.Stdout, os.Stderr))
 }
 
 func (o chatOptions) run(ctx context.Context, out, progress io.Writer) (ok bool, err error) {
-	dir, err := os.MkdirTemp("", "parley-load-")
+	w, err := openWorkshop(ctx, progress, o.Keep)
 	if err != nil {
-		return false, fmt.Errorf("making a folder: %w", err)
-	}
-	defer func() {
-		if o.Keep {
-			_, _ = fmt.Fprintln(progress, "data and logs are kept in", dir)
-			return
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	_, _ = fmt.Fprintln(progress, "building the server")
-	binary := filepath.Join(dir, "parley")
-	if err := buildServer(ctx, binary); err != nil {
 		return false, err
 	}
+	defer func() { err = errors.Join(err, w.close()) }()
 	var results []chatResult
 	for _, n := range o.Streams {
 		for _, subject := range []string{subjectProxy, subjectParley} {
 			_, _ = fmt.Fprintf(progress, "%d chats through %s\n", n, subject)
-			p := chatPass{chatOptions: o, streams: n, subject: subject, dir: filepath.Join(dir, fmt.Sprintf("%s-%d", subject, n)), binary: binary}
+			p := chatPass{chatOptions: o, streams: n, subject: subject, dir: filepath.Join(w.dir, fmt.Sprintf("%s-%d", subject, n)), binary: w.binary}
 			r, err := p.run(ctx)
 			if err != nil {
 				return false, fmt.Errorf("%d chats through %s: %w", n, subject, err)

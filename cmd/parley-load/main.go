@@ -90,32 +90,17 @@ func main() {
 
 // Run measures calls.
 func (o options) Run(ctx context.Context) error {
-	ok, err := run(ctx, o, os.Stdout, os.Stderr)
-	if err == nil && !ok {
-		err = errFaults
-	}
-	return err
+	return judged(run(ctx, o, os.Stdout, os.Stderr))
 }
 
 // run makes all passes and prints the report. It reports whether every pass was faultless; an error means that
 // there was nothing to measure.
 func run(ctx context.Context, opt options, out, progress io.Writer) (ok bool, err error) {
-	dir, err := os.MkdirTemp("", "parley-load-")
+	w, err := openWorkshop(ctx, progress, opt.Keep)
 	if err != nil {
-		return false, fmt.Errorf("making a folder: %w", err)
-	}
-	defer func() {
-		if opt.Keep {
-			_, _ = fmt.Fprintln(progress, "data and logs are kept in", dir)
-			return
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	_, _ = fmt.Fprintln(progress, "building the server")
-	binary := filepath.Join(dir, "parley")
-	if err := buildServer(ctx, binary); err != nil {
 		return false, err
 	}
+	defer func() { err = errors.Join(err, w.close()) }()
 	callers, err := voices()
 	if err != nil {
 		return false, err
@@ -126,8 +111,8 @@ func run(ctx context.Context, opt options, out, progress io.Writer) (ok bool, er
 	}
 	var results []result
 	for i, p := range passes {
-		p.options, p.binary, p.voices = opt, binary, callers
-		p.dir = filepath.Join(dir, fmt.Sprintf("pass-%d", i+1))
+		p.options, p.binary, p.voices = opt, w.binary, callers
+		p.dir = filepath.Join(w.dir, fmt.Sprintf("pass-%d", i+1))
 		_, _ = fmt.Fprintf(progress, "pass %d of %d, %s: %d calls for %v\n", i+1, len(passes), p.Name, opt.Calls, opt.Duration)
 		r, err := p.run(ctx)
 		if err != nil {

@@ -75,15 +75,11 @@ func (soakBrain) Reply(t model.Turn) model.Reply {
 
 // Run makes the calls and compares what the server holds before and after them.
 func (o soakOptions) Run(ctx context.Context) (err error) {
-	dir, err := os.MkdirTemp("", "parley-soak-")
+	w, err := openWorkshop(ctx, io.Discard, false)
 	if err != nil {
-		return fmt.Errorf("making a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	binary := filepath.Join(dir, "parley")
-	if err := buildServer(ctx, binary); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, w.close()) }()
 	m, err := model.Start(model.Options{Brain: soakBrain{}})
 	if err != nil {
 		return err
@@ -94,11 +90,11 @@ func (o soakOptions) Run(ctx context.Context) (err error) {
 		return err
 	}
 	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""), debug: "http://" + debug}
-	env := append(s.env(dir, m.BaseURL(), m.Key()), "PARLEY_DEBUG_LISTEN="+debug)
+	env := append(s.env(w.dir, m.BaseURL(), m.Key()), "PARLEY_DEBUG_LISTEN="+debug)
 	if o.Profile != "" { // what stays of a call is small: every kibibyte is looked at
 		env = append(env, "GODEBUG=memprofilerate=1024")
 	}
-	if err := s.launch(ctx, dir, env, binary, "serve"); err != nil {
+	if err := s.launch(ctx, w.dir, env, w.binary, "serve"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()

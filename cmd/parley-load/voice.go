@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -45,42 +44,25 @@ func (o voiceOptions) Validate() error {
 	return nil
 }
 
-// The subjects of voice.
-const (
-	subjectRelay = "relay"
-	subjectVoice = "parley"
-)
+// subjectRelay is what the server, subjectParley, is compared with.
+const subjectRelay = "relay"
 
 // Run measures and prints.
 func (o voiceOptions) Run(ctx context.Context) error {
-	ok, err := o.run(ctx, os.Stdout, os.Stderr)
-	if err == nil && !ok {
-		err = errFaults
-	}
-	return err
+	return judged(o.run(ctx, os.Stdout, os.Stderr))
 }
 
 func (o voiceOptions) run(ctx context.Context, out, progress io.Writer) (ok bool, err error) {
-	dir, err := os.MkdirTemp("", "parley-load-")
-	if err != nil {
-		return false, fmt.Errorf("making a folder: %w", err)
-	}
-	defer func() {
-		if o.Keep {
-			_, _ = fmt.Fprintln(progress, "data and logs are kept in", dir)
-			return
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	_, _ = fmt.Fprintln(progress, "building the server")
-	v := voiceBench{voiceOptions: o, dir: dir, binary: filepath.Join(dir, "parley")}
 	var flags []string
 	if o.Race {
 		flags = append(flags, "-race")
 	}
-	if err := buildServer(ctx, v.binary, flags...); err != nil {
+	w, err := openWorkshop(ctx, progress, o.Keep, flags...)
+	if err != nil {
 		return false, err
 	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	v := voiceBench{voiceOptions: o, dir: w.dir, binary: w.binary}
 	if v.self, err = os.Executable(); err != nil {
 		return false, fmt.Errorf("finding this program: %w", err)
 	}
@@ -93,7 +75,7 @@ func (o voiceOptions) run(ctx context.Context, out, progress io.Writer) (ok bool
 	r := newVoiceReport(o)
 	for _, calls := range o.Calls {
 		for round := range o.Rounds {
-			for _, subject := range []string{subjectRelay, subjectVoice} {
+			for _, subject := range []string{subjectRelay, subjectParley} {
 				if o.Only != "" && o.Only != subject {
 					continue
 				}

@@ -218,7 +218,7 @@ func (v voiceBench) connect(ctx context.Context, s *server, r *rig, all *lines, 
 func (l *rigCall) dial(ctx context.Context, s *server, subject string) error {
 	address := "ws" + strings.TrimPrefix(s.url, "http") + "/twilio/stream/" + l.name
 	callSID := "CA" + secret("")[:32]
-	if subject == subjectVoice {
+	if subject == subjectParley {
 		agent, err := s.createAgent(ctx, l.name, true)
 		if err != nil {
 			return err

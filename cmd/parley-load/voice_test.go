@@ -118,11 +118,11 @@ func TestVoiceReport(t *testing.T) {
 		return m
 	}
 	r.add(10, subjectRelay, round(2*time.Second, 50_000, 0))
-	r.add(10, subjectVoice, round(3*time.Second, 90_000, 0))
+	r.add(10, subjectParley, round(3*time.Second, 90_000, 0))
 	r.add(10, subjectRelay, round(4*time.Second, 50_000, 0))
-	r.add(10, subjectVoice, round(4*time.Second, 110_000, 1))
+	r.add(10, subjectParley, round(4*time.Second, 110_000, 1))
 	r.finish()
-	w := r.row(10, subjectVoice)
+	w := r.row(10, subjectParley)
 	if w.CPURatio != 1.25 || w.CPU != 0.35 || w.Extra != 50 || w.Lost != 1 || r.OK {
 		t.Errorf("%+v, ok %v", w, r.OK)
 	}
