@@ -8,12 +8,12 @@ import (
 // ToolKind says what runs a tool; it is fixed at creation.
 type ToolKind string
 
-// The tool kinds. Of these, organizations make HTTP tools; built-in ones come with the server.
+// The tool kinds. Built-in ones come with the server, the others belong to organizations.
 const (
 	ToolBuiltin ToolKind = "builtin"
 	ToolHTTP    ToolKind = "http"
-	ToolMCP     ToolKind = "mcp"    // not available yet
-	ToolClient  ToolKind = "client" // not available yet
+	ToolMCP     ToolKind = "mcp"    // a server of the Model Context Protocol; one tool offers several functions
+	ToolClient  ToolKind = "client" // a handler in the web page that holds the chat
 )
 
 // What a tool does to the world.
@@ -58,6 +58,8 @@ type Tool struct {
 	Kind         ToolKind
 	Parameters   json.RawMessage // JSON Schema, type object, draft 2020-12; compact
 	HTTP         *HTTPTool       // of kind http only
+	MCP          *MCPTool        // of kind mcp only
+	Remote       string          // of one function of an MCP server: its name there; never stored
 	Access       string          // read, write
 	Confirm      bool            // runs only after the person agreed
 	MaxCalls     *int            // per conversation; nil = no limit of its own

@@ -15,6 +15,7 @@ import (
 	"parley/internal/chat"
 	"parley/internal/config"
 	"parley/internal/dashboard"
+	"parley/internal/egress"
 	"parley/internal/event"
 	"parley/internal/limit"
 	"parley/internal/log"
@@ -32,7 +33,11 @@ import (
 
 // wire makes every part and connects it with the parts below it.
 func (a *app) wire(context.Context) error {
-	tools := tool.New(tool.Options{Logger: a.logger})
+	gate, err := egress.New(egress.Options{Allow: a.cfg.Egress()})
+	if err != nil {
+		return err
+	}
+	tools := tool.New(tool.Options{Store: a.store, Ring: a.ring, Egress: gate, Logger: a.logger})
 	a.counts = voice.NewCounts()
 	a.wireCapacity()
 	a.log = log.New(a.store, event.NewBus(), log.Options{Logger: a.logger})

@@ -94,7 +94,7 @@ type Serve struct {
 	Widget         `embed:"" prefix:"widget-"`
 	RateLimit      int           `name:"rate-limit" env:"PARLEY_RATE_LIMIT" default:"600" help:"Requests per minute of organizations to which nothing else is granted; as many may come at once."`
 	MetricsToken   string        `name:"metrics-token" env:"PARLEY_METRICS_TOKEN" placeholder:"TOKEN" help:"Bearer token for /metrics. Empty: only direct loopback requests may read it."`
-	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas. The tools of this version reach no network."`
+	EgressAllow    string        `name:"egress-allow" env:"PARLEY_EGRESS_ALLOW" placeholder:"LIST" help:"CIDRs or host:port pairs that tools, MCP and webhooks may reach although they are not public, separated by commas."`
 	OTLPEndpoint   string        `name:"otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"OpenTelemetry collector (OTLP over HTTP, such as http://127.0.0.1:4318) that gets one trace of each call, after its end. Empty: none. OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES count as well."`
 	CommitDelay    time.Duration `name:"commit-delay" env:"PARLEY_COMMIT_DELAY" default:"0s" hidden:"" help:"Measuring aid: added to every database commit."`
 	DebugListen    string        `name:"debug-listen" env:"PARLEY_DEBUG_LISTEN" placeholder:"ADDRESS" hidden:"" help:"Loopback address for profiles (/debug/pprof/), such as 127.0.0.1:6060. Empty: none."`
@@ -201,6 +201,9 @@ func (s Serve) checkNetworks() error {
 	}
 	return nil
 }
+
+// Egress returns the CIDRs and host:port pairs that tools may reach although they are not public.
+func (s Serve) Egress() []string { return split(s.EgressAllow) }
 
 // Proxies returns the networks whose X-Forwarded-For counts.
 func (s Serve) Proxies() ([]netip.Prefix, error) {

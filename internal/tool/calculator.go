@@ -16,11 +16,11 @@ const maxExpression = 500
 // calculator answers with the value of an expression as decimal text: exact when it is finite, else rounded to
 // 20 significant digits and marked with ≈. That something has no value (a division by zero) is an answer, not
 // an error.
-func (r *Runner) calculator(_ context.Context, arguments json.RawMessage) (string, error) {
+func (r *Runner) calculator(_ context.Context, j job) (string, error) {
 	var in struct {
 		Expression *string `json:"expression"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(arguments))
+	dec := json.NewDecoder(bytes.NewReader(j.arguments))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil || in.Expression == nil {
 		return "", &argumentError{`the only argument is "expression", a string such as "(12.5 + 7) * 3"`}

@@ -134,7 +134,7 @@ func TestCalculatorThroughTheRunner(t *testing.T) {
 		`{}`: OutcomeInvalidArguments, `{"expression":null}`: OutcomeInvalidArguments, `{"expression":5}`: OutcomeInvalidArguments,
 		`{"expression":"1","more":1}`: OutcomeInvalidArguments,
 	} {
-		if got := newRunner().Run(t.Context(), Call{Name: "calculator", Arguments: json.RawMessage(arguments)}); got.Outcome != want {
+		if got := newRunner().Run(t.Context(), Call{Name: "calculator", Offered: builtins, Arguments: json.RawMessage(arguments)}); got.Outcome != want {
 			t.Errorf("%s: %+v, want %s", arguments, got, want)
 		}
 	}

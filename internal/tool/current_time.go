@@ -11,11 +11,11 @@ import (
 
 // currentTime answers {"utc","local","timezone","weekday"}: RFC 3339 times to the second, and the weekday at
 // the place asked for.
-func (r *Runner) currentTime(_ context.Context, arguments json.RawMessage) (string, error) {
+func (r *Runner) currentTime(_ context.Context, j job) (string, error) {
 	var in struct {
 		Timezone *string `json:"timezone"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(arguments))
+	dec := json.NewDecoder(bytes.NewReader(j.arguments))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
 		return "", &argumentError{`the only argument is "timezone", a string such as "Europe/Helsinki"`}

@@ -7,7 +7,7 @@
 package tool
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"parley"
+	"parley/internal/egress"
+	"parley/internal/secret"
+	"parley/internal/store"
 )
 
 // Outcomes of a call; they are the `outcome` of tool.completed events.
@@ -42,8 +45,11 @@ type Call struct {
 	OrgID, ConversationID, AgentID, CallID string
 	Name                                   string
 	Arguments                              json.RawMessage // a JSON object; empty counts as {}
-	// Offered, when not nil, is what the model was offered: a name outside is unknown, even if it exists.
+	// Offered is what the model was offered, as Tools gave it: a name outside is unknown, even if it exists.
 	Offered []parley.Tool
+	// What the server knows of the person, whatever the model says; "" when it does not know.
+	CallerNumber, ContactID, VisitorSub string
+	Test                                bool // the conversation is a test: mocks of the agent answer
 }
 
 // Result is what came of a call. Output is always set and fit to be shown to the model: valid UTF-8 without
@@ -52,10 +58,14 @@ type Result struct {
 	Output   string
 	Outcome  string
 	Duration time.Duration
+	Detail   Detail // for the operator
 }
 
 // Options of a Runner; zero members take the defaults.
 type Options struct {
+	Store   *store.Store // nil: built-in tools only
+	Ring    *secret.Ring
+	Egress  *egress.Gate
 	Now     func() time.Time // the clock that current_time reads; time.Now
 	Timeout time.Duration    // of one call; DefaultTimeout
 	Logger  *slog.Logger
@@ -63,15 +73,19 @@ type Options struct {
 
 // Runner runs tool calls. It is safe for concurrent use and holds no state between calls.
 type Runner struct {
+	store    *store.Store
+	ring     *secret.Ring
+	egress   *egress.Gate
 	now      func() time.Time
 	timeout  time.Duration
 	log      *slog.Logger
 	builtins map[string]function
+	kinds    map[parley.ToolKind]executor
 }
 
-// function is a built-in tool. It gets a JSON object and answers with the text for the model, or with an
+// function is a built-in tool. It answers with the text for the model, or with an
 // argumentError for arguments it cannot use. It must return soon after ctx ends.
-type function func(ctx context.Context, arguments json.RawMessage) (string, error)
+type function func(ctx context.Context, j job) (string, error)
 
 // argumentError says what is wrong with the arguments, in words that help the model to correct them.
 type argumentError struct{ msg string }
@@ -80,7 +94,7 @@ func (e *argumentError) Error() string { return e.msg }
 
 // New makes a Runner with the built-in tools.
 func New(o Options) *Runner {
-	r := &Runner{now: o.Now, timeout: o.Timeout, log: o.Logger}
+	r := &Runner{store: o.Store, ring: o.Ring, egress: o.Egress, now: o.Now, timeout: o.Timeout, log: o.Logger}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -91,124 +105,148 @@ func New(o Options) *Runner {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
+	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http}
 	return r
 }
 
-// Tools returns the tools behind the ids of an agent, in their order; unknown ids are left out.
-func (r *Runner) Tools(_ context.Context, _ string, toolIDs []string) []parley.Tool {
+// Tools returns what a model is offered for the ids of an agent, in their order and without anything secret;
+// unknown ids are left out. Two tools never have the same function name.
+func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []parley.Tool {
+	stored, err := r.stored(ctx, orgID, toolIDs)
+	if err != nil {
+		r.log.ErrorContext(ctx, "tools are not offered", slog.String("org_id", orgID), slog.Any("error", err))
+	}
 	tools := make([]parley.Tool, 0, len(toolIDs))
 	for _, id := range toolIDs {
-		if t, ok := parley.BuiltinTool(id); ok {
+		if t, ok := stored[id]; ok {
+			t.HTTP = nil
 			tools = append(tools, t)
 		}
 	}
 	return tools
 }
 
-// Run runs one call and waits for it, at most for the timeout. It never panics and never returns an empty
+// stored finds tools by their ids. Built-in ones are found even when the database cannot be read.
+func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[string]parley.Tool, error) {
+	found := make(map[string]parley.Tool, len(ids))
+	own := false
+	for _, id := range ids {
+		if t, ok := parley.BuiltinTool(id); ok {
+			found[id] = t
+		} else {
+			own = true
+		}
+	}
+	if !own || r.store == nil {
+		return found, nil
+	}
+	sealed, err := r.store.LoadTools(ctx, orgID, ids)
+	for _, s := range sealed {
+		found[s.ID] = s.Tool
+	}
+	return found, err
+}
+
+// Run runs one call and waits for it, at most for its timeout. It never panics and never returns an empty
 // output: what goes wrong is said to the model in the output and to the program in the outcome.
 func (r *Runner) Run(ctx context.Context, c Call) Result {
 	began := time.Now()
-	output, outcome := r.run(ctx, c)
-	return Result{Output: clean(output, MaxOutput), Outcome: outcome, Duration: time.Since(began)}
+	a, outcome := r.run(ctx, c)
+	return Result{Output: clean(a.text, MaxOutput), Outcome: outcome, Duration: time.Since(began), Detail: a.detail}
 }
 
-func (r *Runner) run(ctx context.Context, c Call) (output, outcome string) {
-	fn, ok := r.find(c)
+func (r *Runner) run(ctx context.Context, c Call) (answer, string) {
+	t, err := r.find(ctx, c)
+	if parley.IsNotFound(err) {
+		return say(fmt.Sprintf("There is no tool named %q. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
+	}
+	if err != nil {
+		r.log.ErrorContext(ctx, "tool is not found", slog.String("org_id", c.OrgID), slog.String("tool", c.Name), slog.Any("error", err))
+		return say("The tool failed. Tell the person that it did not work."), OutcomeError
+	}
+	run, ok := r.kinds[t.Kind]
 	if !ok {
-		return fmt.Sprintf("There is no tool named %q. Do not call it again; answer without it.", c.Name), OutcomeUnknownTool
+		return say(fmt.Sprintf("The tool %q cannot be used here. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
 	}
 	arguments, err := checkArguments(c.Arguments)
 	if err != nil {
-		return "The arguments are not usable: " + err.Error(), OutcomeInvalidArguments
+		return say("The arguments are not usable: " + err.Error()), OutcomeInvalidArguments
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	timeout := r.timeout
+	if t.HTTP != nil {
+		timeout = time.Duration(t.HTTP.TimeoutSeconds) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	return r.await(ctx, run, job{c, t, arguments})
+}
 
-	type answer struct {
-		text string
-		err  error
+// await runs a job beside its caller, who goes on when the time is over even if the tool does not.
+func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string) {
+	type end struct {
+		answer
+		err error
 	}
-	done := make(chan answer, 1) // one place, so that a late tool can still leave
+	done := make(chan end, 1) // one place, so that a late tool can still leave
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				r.log.ErrorContext(ctx, "tool panicked", slog.String("org_id", c.OrgID), slog.String("conversation_id", c.ConversationID),
-					slog.String("tool", c.Name), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-				done <- answer{err: errors.New("panic")}
+				r.log.ErrorContext(ctx, "tool panicked", slog.String("org_id", j.OrgID), slog.String("conversation_id", j.ConversationID),
+					slog.String("tool", j.Name), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+				done <- end{err: errors.New("panic")}
 			}
 		}()
-		text, err := fn(ctx, arguments)
-		done <- answer{text, err}
+		a, err := run(ctx, j)
+		done <- end{a, err}
 	}()
 
+	var e end
 	select {
-	case a := <-done:
-		if bad, ok := errors.AsType[*argumentError](a.err); ok {
-			return "The arguments are not usable: " + bad.msg, OutcomeInvalidArguments
+	case e = <-done:
+		if bad, ok := errors.AsType[*argumentError](e.err); ok {
+			return answer{"The arguments are not usable: " + bad.msg, e.detail}, OutcomeInvalidArguments
 		}
-		if a.err != nil && ctx.Err() == nil {
-			return "The tool failed. Tell the person that it did not work.", OutcomeError
+		if e.err != nil && ctx.Err() == nil {
+			return answer{cmp.Or(e.text, "The tool failed. Tell the person that it did not work."), e.detail}, OutcomeError
 		}
-		if a.err == nil {
-			return a.text, OutcomeOK
+		if e.err == nil {
+			return e.answer, OutcomeOK
 		}
 	case <-ctx.Done():
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return "The tool did not answer in time; whether it had an effect is unknown.", OutcomeTimeout
+		return answer{"The tool did not answer in time; whether it had an effect is unknown.", e.detail}, OutcomeTimeout
 	}
-	return "The tool was stopped before it answered; whether it had an effect is unknown.", OutcomeError
+	return answer{"The tool was stopped before it answered; whether it had an effect is unknown.", e.detail}, OutcomeError
 }
 
-func (r *Runner) find(c Call) (function, bool) {
-	if c.Offered != nil && !slices.ContainsFunc(c.Offered, func(t parley.Tool) bool { return t.FunctionName == c.Name }) {
-		return nil, false
+// say is an answer without details.
+func say(text string) answer { return answer{text: text} }
+
+// find returns the tool that a call names, among those the model was offered, as it is stored now: what an
+// operator changed or deleted counts from the next call on.
+func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
+	i := slices.IndexFunc(c.Offered, func(t parley.Tool) bool { return t.FunctionName == c.Name })
+	if i < 0 {
+		return parley.Tool{}, parley.Errorf(parley.CodeNotFound, "Tool not found")
 	}
-	for _, t := range parley.BuiltinTools() {
-		if t.FunctionName == c.Name {
-			fn, ok := r.builtins[t.ID]
-			return fn, ok
-		}
+	t := c.Offered[i]
+	if t.Kind == parley.ToolBuiltin || r.store == nil {
+		return t, nil
 	}
-	return nil, false
+	sealed, err := r.store.FindTool(ctx, c.OrgID, t.ID)
+	if err != nil {
+		return t, err
+	}
+	return Open(r.ring, sealed)
 }
 
-// checkArguments accepts one JSON object of bounded size and depth. Models send "" for functions without
-// parameters.
-func checkArguments(raw json.RawMessage) (json.RawMessage, error) {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
-		return json.RawMessage(`{}`), nil
+// builtin runs a function of this package.
+func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
+	fn, ok := r.builtins[j.tool.ID]
+	if !ok {
+		return answer{}, fmt.Errorf("no function for %s", j.tool.ID)
 	}
-	if len(raw) > MaxArguments {
-		return nil, fmt.Errorf("they are longer than %d bytes", MaxArguments)
-	}
-	if raw[0] != '{' || !json.Valid(raw) {
-		return nil, errors.New("send one JSON object")
-	}
-	if depth(raw) > maxArgumentDepth {
-		return nil, fmt.Errorf("they are nested deeper than %d levels", maxArgumentDepth)
-	}
-	return raw, nil
-}
-
-// depth returns the deepest nesting of valid JSON.
-func depth(raw []byte) int {
-	deepest, level, inString := 0, 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			level++
-			deepest = max(deepest, level)
-		case c == '}' || c == ']':
-			level--
-		}
-	}
-	return deepest
+	text, err := fn(ctx, j)
+	return say(text), err
 }

@@ -18,6 +18,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// builtins is what an agent with every built-in tool is offered.
+var builtins = parley.BuiltinTools()
+
 func newRunner() *Runner {
 	at := time.Date(2026, 1, 1, 23, 30, 15, 999, time.UTC)
 	return New(Options{Now: func() time.Time { return at }})
@@ -45,7 +48,7 @@ func TestCurrentTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := newRunner().Run(t.Context(), Call{Name: "current_time", Arguments: json.RawMessage(c.arguments)})
+			got := newRunner().Run(t.Context(), Call{Name: "current_time", Offered: builtins, Arguments: json.RawMessage(c.arguments)})
 			if got.Outcome != c.outcome {
 				t.Fatalf("outcome %q (%s), want %q", got.Outcome, got.Output, c.outcome)
 			}
@@ -62,7 +65,7 @@ func TestCurrentTime(t *testing.T) {
 func TestUnknownTool(t *testing.T) {
 	t.Parallel()
 	r := newRunner()
-	if got := r.Run(t.Context(), Call{Name: "rm_rf\u202e"}); got.Outcome != OutcomeUnknownTool || strings.ContainsRune(got.Output, '\u202e') {
+	if got := r.Run(t.Context(), Call{Name: "rm_rf\u202e", Offered: builtins}); got.Outcome != OutcomeUnknownTool || strings.ContainsRune(got.Output, '\u202e') {
 		t.Errorf("got %+v", got)
 	}
 	if got := r.Run(t.Context(), Call{Name: "current_time", Offered: []parley.Tool{}}); got.Outcome != OutcomeUnknownTool {
@@ -94,14 +97,14 @@ func TestMisbehavingTools(t *testing.T) {
 		fn      function
 		outcome string
 	}{
-		"panic":    {func(context.Context, json.RawMessage) (string, error) { panic("secret") }, OutcomeError},
-		"error":    {func(context.Context, json.RawMessage) (string, error) { return "x", errors.New("secret") }, OutcomeError},
-		"nothing":  {func(context.Context, json.RawMessage) (string, error) { return "", nil }, OutcomeOK},
-		"only NUL": {func(context.Context, json.RawMessage) (string, error) { return "\x00\u200b", nil }, OutcomeOK},
+		"panic":    {func(context.Context, job) (string, error) { panic("secret") }, OutcomeError},
+		"error":    {func(context.Context, job) (string, error) { return "x", errors.New("secret") }, OutcomeError},
+		"nothing":  {func(context.Context, job) (string, error) { return "", nil }, OutcomeOK},
+		"only NUL": {func(context.Context, job) (string, error) { return "\x00\u200b", nil }, OutcomeOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := with(c.fn).Run(t.Context(), Call{Name: "current_time"})
+			got := with(c.fn).Run(t.Context(), Call{Name: "current_time", Offered: builtins})
 			if got.Outcome != c.outcome || got.Output == "" || strings.Contains(got.Output, "secret") {
 				t.Errorf("got %+v", got)
 			}
@@ -113,16 +116,16 @@ func TestTimeoutAndStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, wait := range map[string]function{
-			"obedient": func(ctx context.Context, _ json.RawMessage) (string, error) { <-ctx.Done(); return "", ctx.Err() },
-			"late":     func(context.Context, json.RawMessage) (string, error) { time.Sleep(time.Minute); return "late", nil },
+			"obedient": func(ctx context.Context, _ job) (string, error) { <-ctx.Done(); return "", ctx.Err() },
+			"late":     func(context.Context, job) (string, error) { time.Sleep(time.Minute); return "late", nil },
 		} {
-			got := with(wait).Run(context.Background(), Call{Name: "current_time"})
+			got := with(wait).Run(context.Background(), Call{Name: "current_time", Offered: builtins})
 			if got.Outcome != OutcomeTimeout || got.Duration != DefaultTimeout {
 				t.Errorf("%s: got %+v", name, got)
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			time.AfterFunc(time.Second, cancel)
-			if got := with(wait).Run(ctx, Call{Name: "current_time"}); got.Outcome != OutcomeError || got.Duration != time.Second {
+			if got := with(wait).Run(ctx, Call{Name: "current_time", Offered: builtins}); got.Outcome != OutcomeError || got.Duration != time.Second {
 				t.Errorf("%s, stopped: got %+v", name, got)
 			}
 		}
@@ -165,7 +168,7 @@ func FuzzRun(f *testing.F) {
 	}
 	r := newRunner()
 	f.Fuzz(func(t *testing.T, name, arguments string) {
-		got := r.Run(context.Background(), Call{Name: name, Arguments: json.RawMessage(arguments)})
+		got := r.Run(context.Background(), Call{Name: name, Offered: builtins, Arguments: json.RawMessage(arguments)})
 		if got.Output == "" || len(got.Output) > MaxOutput || !utf8.ValidString(got.Output) {
 			t.Fatalf("output %q", got.Output)
 		}
