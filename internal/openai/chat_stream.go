@@ -67,11 +67,12 @@ func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, 
 	if at.Key != "" {
 		opts = append(opts, option.WithAPIKey(at.Key))
 	}
-	service := sdk.NewChatCompletionService(opts...)
-	stream := service.NewStreaming(ctx, params)
+	var resp *http.Response
+	err := (&sdk.Client{Options: opts}).Post(ctx, "chat/completions", params, &resp, option.WithHeader("Accept", "text/event-stream"), option.WithJSONSet("stream", true))
+	stream := ssestream.NewStream[chatChunk](ssestream.NewDecoder(resp), err)
 	defer func() { _ = stream.Close() }()
 
-	err := s.read(stream)
+	err = s.read(stream)
 	s.answer.Text = s.text.String()
 	if err == nil {
 		return nil
@@ -102,7 +103,7 @@ func (s *chatStream) open(resp *http.Response, silence *time.Timer) (*http.Respo
 
 // read gathers the answer. The end is only an end with a finish reason and [DONE]; the SDK does not tell
 // [DONE] from a connection that was closed.
-func (s *chatStream) read(stream *ssestream.Stream[sdk.ChatCompletionChunk]) error {
+func (s *chatStream) read(stream *ssestream.Stream[chatChunk]) error {
 	for stream.Next() {
 		chunk := stream.Current()
 		if err := s.apply(&chunk); err != nil {
@@ -119,12 +120,12 @@ func (s *chatStream) read(stream *ssestream.Stream[sdk.ChatCompletionChunk]) err
 	return nil
 }
 
-func (s *chatStream) apply(chunk *sdk.ChatCompletionChunk) error {
+func (s *chatStream) apply(chunk *chatChunk) error {
 	if chunk.ID != "" {
 		s.answer.ID = chunk.ID
 	}
-	if chunk.JSON.Usage.Valid() {
-		u := chatUsage(chunk.Usage)
+	if chunk.Usage != nil {
+		u := chatUsage(*chunk.Usage)
 		s.answer.Usage = &u
 	}
 	for i := range chunk.Choices { // none in the usage chunk and in Azure's first chunk
@@ -162,7 +163,7 @@ func (s *chatStream) say(text string) error {
 
 // fragment adds to the call of its index. The id and the name come with the first fragment only. A new id
 // under a known index begins another call: some compatible servers number every call 0.
-func (s *chatStream) fragment(f *sdk.ChatCompletionChunkChoiceDeltaToolCall) error {
+func (s *chatStream) fragment(f *chunkCall) error {
 	if err := s.grow(len(f.Function.Arguments)); err != nil {
 		return err
 	}
@@ -216,7 +217,7 @@ func (s *chatStream) gather() {
 }
 
 // chatUsage splits the provider's totals into text and audio.
-func chatUsage(u sdk.CompletionUsage) parley.Usage {
+func chatUsage(u chunkUsage) parley.Usage {
 	in, out := u.PromptTokensDetails, u.CompletionTokensDetails
 	return parley.Usage{
 		InputTextTokens:   u.PromptTokens - in.AudioTokens,
