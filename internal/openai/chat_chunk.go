@@ -8,9 +8,10 @@ import (
 // chatChunk is what a turn reads of a chat.completion.chunk. The SDK's type decodes all of it by reflection over every
 // field and keeps the text of each, which was a third of what a streamed answer cost; this one is read for each word.
 type chatChunk struct {
-	ID      string        `json:"id"`
-	Choices []chunkChoice `json:"choices"`
-	Usage   *chunkUsage   `json:"usage"` // in the last chunk
+	ID      string          `json:"id"`
+	Choices []chunkChoice   `json:"choices"`
+	Usage   *chunkUsage     `json:"usage"` // in the last chunk
+	Error   json.RawMessage `json:"error"` // instead of everything else
 }
 
 type chunkChoice struct {
