@@ -3,7 +3,6 @@ package egress
 import (
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -12,12 +11,15 @@ import (
 // ErrTooLarge is read from the body of an answer that has more than the bound.
 var ErrTooLarge = errors.New("the answer is too large")
 
+var errNotGzip = errors.New("the answer is not the gzip that it claims to be")
+
 // unpack bounds a body and decompresses it as it is read. Both sides of the decompression are bounded: a small
 // answer cannot become a large one, nor a large one cost much and become nothing.
 func unpack(res *http.Response, limit int64) {
-	body := &bounded{Reader: res.Body, closer: res.Body, left: limit}
+	body := &bounded{Reader: explained{res.Body}, closer: res.Body, left: limit}
 	res.Body = body
-	if !strings.EqualFold(strings.TrimSpace(res.Header.Get("Content-Encoding")), "gzip") || res.Request.Method == http.MethodHead {
+	switch encoding := strings.ToLower(strings.TrimSpace(res.Header.Get("Content-Encoding"))); {
+	case encoding != "gzip" && encoding != "x-gzip", len(res.Header.Values("Content-Encoding")) > 1, res.Request.Method == http.MethodHead:
 		return
 	}
 	res.Body = &bounded{Reader: &unzip{packed: body}, closer: body, left: limit}
@@ -55,6 +57,17 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 func (b *bounded) Close() error { return b.closer.Close() }
 
+// explained reads a body whose errors tell no addresses.
+type explained struct{ io.Reader }
+
+func (e explained) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = Explain(err)
+	}
+	return n, err
+}
+
 // unzip opens the stream at the first read, so that an answer without a body is no error before it is read.
 type unzip struct {
 	packed io.Reader
@@ -65,11 +78,15 @@ type unzip struct {
 func (z *unzip) Read(p []byte) (int, error) {
 	if z.plain == nil && z.err == nil {
 		if z.plain, z.err = gzip.NewReader(z.packed); z.err != nil && z.err != io.EOF && !errors.Is(z.err, ErrTooLarge) {
-			z.err = fmt.Errorf("the answer is not the gzip it claims to be: %w", z.err)
+			z.err = errNotGzip
 		}
 	}
 	if z.err != nil {
 		return 0, z.err
 	}
-	return z.plain.Read(p)
+	n, err := z.plain.Read(p)
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errNotGzip
+	}
+	return n, err
 }

@@ -73,13 +73,14 @@ func (t *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	if req.Header.Get("Accept-Encoding") != "gzip" {
-		req = req.Clone(req.Context())
-		req.Header.Set("Accept-Encoding", "gzip")
+	req = req.Clone(req.Context()) // a transport must not change what it was given
+	req.Header.Set("Accept-Encoding", "gzip")
+	if len(req.Header.Values("User-Agent")) == 0 {
+		req.Header.Set("User-Agent", "Parley")
 	}
 	res, err := t.next.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return nil, Explain(err)
 	}
 	unpack(res, maxStream)
 	return res, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -47,7 +48,7 @@ func (g *Gate) Do(orgID string, req *http.Request, o Follow) (*Response, error) 
 	for followed := 0; ; followed++ {
 		res, err := client.Do(req)
 		if err != nil {
-			return nil, plain(err)
+			return nil, Explain(err)
 		}
 		next, err := redirect(req, res, o)
 		if err == nil && next != nil && followed == maxRedirects {
@@ -72,7 +73,7 @@ func read(res *http.Response, limit int64, followed int) (*Response, error) {
 		limit = MaxBody
 	}
 	r := &Response{Status: res.StatusCode, Header: res.Header, Redirects: followed}
-	if encoding := res.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if encoding := res.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, &ConnectError{Reason: "the server sent a compression that it was not asked for; gzip and none can be read"}
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
@@ -83,7 +84,7 @@ func read(res *http.Response, limit int64, followed int) (*Response, error) {
 	case errors.Is(err, ErrTooLarge):
 		r.Truncated = true
 	case err != nil:
-		return nil, plain(err)
+		return nil, Explain(err)
 	}
 	return r, nil
 }

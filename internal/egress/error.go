@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/url"
 	"syscall"
 )
 
@@ -39,10 +40,26 @@ type ConnectError struct {
 func (e *ConnectError) Error() string { return e.Reason }
 func (e *ConnectError) Unwrap() error { return e.Cause }
 
-// plain turns an error of a request into one that may be shown.
-func plain(err error) error {
+// Timeout makes net/http treat an end of time as one.
+func (e *ConnectError) Timeout() bool { return errors.Is(e.Cause, context.DeadlineExceeded) }
+
+// Explain turns an error of a request, also one that a library made of a client's error, into one whose text may
+// be shown: it tells no address, no banner and nothing of the URL. It returns nil for nil.
+func Explain(err error) error {
+	if err == nil {
+		return nil
+	}
 	if blocked, ok := errors.AsType[*BlockedError](err); ok {
 		return blocked
+	}
+	if redirected, ok := errors.AsType[*RedirectError](err); ok {
+		return redirected
+	}
+	if known, ok := errors.AsType[*ConnectError](err); ok {
+		return known
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok { // its text has the URL, which may hold secrets
+		err = wrapped.Err
 	}
 	return &ConnectError{Reason: reason(err), Cause: err}
 }
@@ -67,6 +84,10 @@ func reason(err error) string {
 		return "the server's certificate is not valid for its name"
 	case isAlert || isRecord:
 		return "the server does not speak TLS as expected"
+	case errors.Is(err, ErrTooLarge):
+		return ErrTooLarge.Error()
+	case errors.Is(err, errNotGzip):
+		return errNotGzip.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the server refused the connection"
 	case isNet && network.Timeout():

@@ -20,7 +20,7 @@ const maxClients = 256
 
 // Options of a Gate; zero members take the defaults.
 type Options struct {
-	Allow    []string      // CIDRs and host:port pairs that may be reached although they are not public
+	Allow    []string      // CIDRs, addresses and host:port pairs that may be reached although they are not public
 	Own      []string      // host:port where this server listens; tools must not reach it, whatever CIDRs are allowed
 	Resolver *net.Resolver // net.DefaultResolver
 }
@@ -45,7 +45,7 @@ func New(o Options) (*Gate, error) {
 	}
 	for _, entry := range o.Allow {
 		entry = strings.TrimSpace(entry)
-		if prefix, err := netip.ParsePrefix(entry); err == nil {
+		if prefix, err := parseNetwork(entry); err == nil {
 			g.prefixes = append(g.prefixes, unmapped(prefix))
 			continue
 		}
@@ -68,6 +68,14 @@ func New(o Options) (*Gate, error) {
 		g.own = append(g.own, netip.AddrPortFrom(ip.Unmap().WithZone(""), uint16(n)))
 	}
 	return g, nil
+}
+
+// parseNetwork reads a CIDR or one address.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.WithZone("").Prefix(ip.BitLen())
+	}
+	return netip.ParsePrefix(s)
 }
 
 // pairOf writes a host and a port in one way, so that exactly what the operator named matches.

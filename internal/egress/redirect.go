@@ -39,7 +39,7 @@ func redirect(req *http.Request, res *http.Response, o Follow) (*http.Request, e
 		return nil, &RedirectError{"it leads from https to http"}
 	case elsewhere && carries(to, o.Values):
 		return nil, &RedirectError{"it would carry a secret to another host; enter the new address if you trust it"}
-	case elsewhere && keep && o.SecretBody && req.Body != nil:
+	case elsewhere && keep && o.SecretBody && hasBody(req):
 		return nil, &RedirectError{"it would send a body with a secret to another host; enter the new address if you trust it"}
 	}
 	return repeat(req, to, keep, elsewhere, o.Secret)
@@ -62,7 +62,7 @@ func repeat(req *http.Request, to *url.URL, keep, elsewhere bool, secret []strin
 			return nil, &RedirectError{"the body cannot be sent again"}
 		}
 		next.Body = body
-	case req.Body != nil && req.Body != http.NoBody:
+	case hasBody(req):
 		return nil, &RedirectError{"the body cannot be sent again"}
 	}
 	if elsewhere {
@@ -75,11 +75,13 @@ func repeat(req *http.Request, to *url.URL, keep, elsewhere bool, secret []strin
 	return next, nil
 }
 
+func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
+
 // carries reports whether a URL holds one of the values, in any of the ways of writing it.
 func carries(u *url.URL, values []string) bool {
 	query, _ := url.QueryUnescape(u.RawQuery)
 	return slices.ContainsFunc(values, func(v string) bool {
-		return v != "" && (strings.Contains(u.Path, v) || strings.Contains(u.RawQuery, v) || strings.Contains(query, v))
+		return v != "" && (strings.Contains(u.String(), v) || strings.Contains(u.Path, v) || strings.Contains(query, v))
 	})
 }
 
