@@ -74,6 +74,9 @@ func (t *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	req = req.Clone(req.Context()) // a transport must not change what it was given
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
 	req.Header.Set("Accept-Encoding", "gzip")
 	if len(req.Header.Values("User-Agent")) == 0 {
 		req.Header.Set("User-Agent", "Parley")

@@ -44,9 +44,9 @@ func (g *Gate) Do(orgID string, req *http.Request, o Follow) (*Response, error) 
 		defer cancel()
 		req = req.WithContext(ctx)
 	}
-	client := g.Client(orgID)
+	transport := g.Client(orgID).Transport // not the client, which would read a Location before we do
 	for followed := 0; ; followed++ {
-		res, err := client.Do(req)
+		res, err := transport.RoundTrip(req)
 		if err != nil {
 			return nil, Explain(err)
 		}

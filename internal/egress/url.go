@@ -103,9 +103,6 @@ func isLocalhost(host string) bool {
 func portOf(u *url.URL) (uint16, bool) {
 	text := u.Port()
 	if text == "" {
-		if strings.HasSuffix(u.Host, ":") {
-			return 0, false
-		}
 		return map[bool]uint16{true: 443, false: 80}[u.Scheme == "https"], true
 	}
 	n, err := strconv.ParseUint(text, 10, 16)

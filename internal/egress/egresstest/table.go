@@ -78,7 +78,7 @@ var Tricks = refused(
 	"backslash", "http://127.0.0.1\\@example.com/", "backslashes as slashes", "http:\\\\127.0.0.1\\", "backslash before the path", "http://example.com\\.127.0.0.1/",
 	"line break in the path", "http://example.com/a\r\nHost: 127.0.0.1", "line feed in the host", "http://127.0.0.1\n.example.com/",
 	"tab in the host", "http://127.0.\t0.1/", "space in the host", "http://127.0.0.1 .example.com/", "leading space", " http://127.0.0.1/",
-	"NUL", "http://127.0.0.1\x00.example.com/", "port zero", "http://example.com:0/", "port with zeros", "http://example.com:080/", "empty port", "http://example.com:/",
+	"NUL", "http://127.0.0.1\x00.example.com/", "port zero", "http://example.com:0/", "port with zeros", "http://example.com:080/",
 	"port too large", "http://example.com:65536/", "port that wraps", "http://example.com:65616/", "negative port", "http://example.com:-1/", "named port", "http://example.com:http/",
 	"SSH", "http://example.com:22/", "SMTP", "http://example.com:25/", "DNS", "http://example.com:53/", "LDAP", "http://example.com:389/", "PostgreSQL", "http://example.com:5432/",
 	"Redis", "http://example.com:6379/", "Memcached", "http://example.com:11211/", "SIP", "http://example.com:5060/", "MySQL", "http://example.com:3306/",
@@ -90,7 +90,7 @@ var Tricks = refused(
 // PublicURLs must be let through.
 var PublicURLs = func() (all []Input) {
 	for _, raw := range []string{
-		"https://example.com", "http://example.com/", "HTTPS://EXAMPLE.COM/a", "https://example.com:443/", "https://example.com:8443/x?y=z", "http://example.com:8080/", "https://xn--bcher-kva.example/",
+		"https://example.com", "http://example.com/", "HTTPS://EXAMPLE.COM/a", "https://example.com:443/", "https://example.com:/", "https://example.com:8443/x?y=z", "http://example.com:8080/", "https://xn--bcher-kva.example/",
 		"https://a_b.example.com/", "https://example.com/{{args.id}}?q={{ args.q }}", "https://example.com/a%0d%0ab", "https://1.example.com/", "https://0x7f.example.com/",
 		"http://8.8.8.8/", "http://172.32.0.1/", "http://[2606:4700::1111]/", "https://[2001:4860:4860::8888]:8443/", "https://example.com/@127.0.0.1", "https://localhost.example.com/",
 	} {
