@@ -1,6 +1,8 @@
 package parley
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,10 +21,10 @@ const (
 	MaxSecret  = 4_096
 )
 
-// Patterns of a secret: what it can be called, and what its value can be.
+// Patterns of a secret: what it can be called, and what its value is beside not blank.
 const (
 	SecretNamePattern  = "^[a-zA-Z][a-zA-Z0-9_]{0,63}$"
-	SecretValuePattern = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*[^\x00-\x20\x7F\s][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$`
+	SecretValuePattern = `^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$`
 )
 
 // IsSecretName reports whether a secret can have this name. It is what {{secret.NAME}} can hold.
@@ -38,4 +40,33 @@ func SecretValue(in *Input) (string, error) {
 		in.Fail("value", "must not hold control characters.")
 	}
 	return value, in.Done()
+}
+
+// SecretNames are the secrets that a tool refers to, each once, sorted.
+func (t Tool) SecretNames() []string {
+	names := map[string]bool{}
+	add := func(text string) {
+		parts, _ := parseTemplate(text)
+		for _, p := range parts {
+			if p.source == "secret" {
+				names[p.name] = true
+			}
+		}
+	}
+	addAll := func(m map[string]string) {
+		for _, text := range m {
+			add(text)
+		}
+	}
+	if t.HTTP != nil {
+		add(t.HTTP.URL)
+		addAll(t.HTTP.Headers)
+		addAll(t.HTTP.Query)
+		walkStrings(t.HTTP.Body, func(text string, _ bool) { add(text) })
+	}
+	if t.MCP != nil {
+		add(t.MCP.URL)
+		addAll(t.MCP.Headers)
+	}
+	return slices.Sorted(maps.Keys(names))
 }
