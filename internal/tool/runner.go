@@ -50,6 +50,7 @@ type Call struct {
 	// What the server knows of the person, whatever the model says; "" when it does not know.
 	CallerNumber, ContactID, VisitorSub string
 	Test                                bool // the conversation is a test: mocks of the agent answer
+	Page                                Page // runs client tools; nil where there is no page
 }
 
 // Result is what came of a call. Output is always set and fit to be shown to the model: valid UTF-8 without
@@ -105,7 +106,7 @@ func New(o Options) *Runner {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
-	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http}
+	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http, parley.ToolClient: r.client}
 	return r
 }
 
@@ -175,6 +176,9 @@ func (r *Runner) run(ctx context.Context, c Call) (answer, string) {
 	timeout := r.timeout
 	if t.HTTP != nil {
 		timeout = time.Duration(t.HTTP.TimeoutSeconds) * time.Second
+	}
+	if t.Client != nil {
+		timeout = time.Duration(t.Client.TimeoutSeconds) * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
