@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// DefaultChatBrain repeats what it was told, asks a tool for the time, and says that it is simulated.
+// DefaultChatBrain repeats what it was told, asks a tool for the time, calls a tool that is named with "use" before its
+// name, and says that it is simulated.
 type DefaultChatBrain struct{}
 
 // Reply implements ChatBrain.
@@ -24,7 +25,21 @@ func (DefaultChatBrain) Reply(t ChatTurn) ChatReply {
 			}
 		}
 	}
+	if name := namedTool(last.Text, t.Tools); name != "" {
+		return ChatReply{Calls: []Call{{name, minimalArguments(t.Tools, name)}}}
+	}
 	return ChatReply{Text: fmt.Sprintf("You are talking to Parley's simulated model. You said: %s", firstRunes(last.Text, 2000))}
+}
+
+// namedTool finds the tool that a person wishes to be used: "use look_up_order".
+func namedTool(text string, tools []Tool) string {
+	for _, tool := range tools {
+		_, after, ok := strings.Cut(strings.ToLower(text)+" ", "use "+strings.ToLower(tool.Name))
+		if ok && strings.Trim(after[:1], " .,!?\n") == "" {
+			return tool.Name
+		}
+	}
+	return ""
 }
 
 func asksTime(s string) bool {
