@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"parley"
@@ -23,19 +24,32 @@ const (
 // bus says so.
 func (t *turn) page(ctx context.Context, callID, functionName string, arguments json.RawMessage) (json.RawMessage, error) {
 	id := parley.NewID()
-	st, orgID := t.s.o.Store, t.run.OrgID
 	answered, unsubscribe := t.s.o.Log.Bus().Subscribe(id)
 	defer unsubscribe()
-	err := st.Write(ctx, func(tx *store.Tx) error { return tx.CreatePageCall(ctx, orgID, t.run.ID, id) })
+	err := t.s.o.Store.Write(ctx, func(tx *store.Tx) error { return tx.CreatePageCall(ctx, t.run.OrgID, t.run.ID, id) })
 	if err != nil {
 		return nil, err
 	}
-	defer t.closePage(ctx, id)
 	t.run.add(EventToolRequested, ToolRequestedData{ID: callID, RequestID: id, Name: functionName, Arguments: arguments})
 	t.saver.save()
 
+	waiting := t.awaitPage(ctx, id, answered)
+	c, err := t.closePage(ctx, id)
+	switch {
+	case err != nil:
+		return nil, errors.Join(waiting, err)
+	case c.Failed:
+		return nil, &tool.PageError{Message: c.Result}
+	case c.Answered: // at the last moment counts as well
+		return json.RawMessage(c.Result), nil
+	}
+	return nil, waiting
+}
+
+// awaitPage waits until a call is answered.
+func (t *turn) awaitPage(ctx context.Context, id string, answered <-chan int64) error {
 	var look <-chan time.Time
-	if st.Shared() {
+	if t.s.o.Store.Shared() {
 		ticker := time.NewTicker(lookForAnswer)
 		defer ticker.Stop()
 		look = ticker.C
@@ -45,28 +59,25 @@ func (t *turn) page(ctx context.Context, callID, functionName string, arguments 
 		case <-answered:
 		case <-look:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		c, err := st.FindPageCall(ctx, orgID, t.run.ID, id)
-		switch {
-		case err != nil:
-			return nil, err
-		case c.Failed:
-			return nil, &tool.PageError{Message: c.Result}
-		case c.Answered:
-			return json.RawMessage(c.Result), nil
+		if c, err := t.s.o.Store.FindPageCall(ctx, t.run.OrgID, t.run.ID, id); err != nil || c.Answered {
+			return err
 		}
 	}
 }
 
-// closePage ends a call whatever has become of it. Should this fail, a late answer is taken and never read.
-func (t *turn) closePage(ctx context.Context, id string) {
+// closePage takes what a page answered, if it did, and sees to it that it can no longer.
+func (t *turn) closePage(ctx context.Context, id string) (c store.PageCall, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	err := t.s.o.Store.Write(ctx, func(tx *store.Tx) error { return tx.ClosePageCall(ctx, t.run.OrgID, t.run.ID, id) })
-	if err != nil {
-		t.logger().Warn("a page's tool call is not closed", "error", err)
-	}
+	err = t.s.o.Store.Write(ctx, func(tx *store.Tx) (err error) {
+		if c, err = tx.FindPageCall(ctx, t.run.OrgID, t.run.ID, id); err != nil {
+			return err
+		}
+		return tx.ClosePageCall(ctx, t.run.OrgID, t.run.ID, id)
+	})
+	return c, err
 }
 
 // ClaimTool gives a requested tool call to the page that made up the claim, and reports whether that page shall run it:

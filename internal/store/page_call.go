@@ -32,16 +32,19 @@ func (tx *Tx) CreatePageCall(ctx context.Context, orgID, runID, id string) error
 
 // FindPageCall finds a call with what the page answered.
 func (r *Reader) FindPageCall(ctx context.Context, orgID, runID, id string) (PageCall, error) {
-	const q = `SELECT id, claim, state = 'answered', failed, result FROM page_call WHERE org_id = $1 AND run_id = $2 AND id = $3`
+	q := `SELECT id, claim, state = 'answered', failed, result FROM page_call WHERE org_id = $1 AND run_id = $2 AND id = $3` + r.q.forUpdate()
 	return find(ctx, r.q, "Tool call", func(s scanner) (c PageCall, err error) {
 		return c, s.Scan(&c.ID, &c.Claim, &c.Answered, &c.Failed, &c.Result)
 	}, q, orgID, runID, id)
 }
 
+// answerable is the condition for a call, $3, that a page with the claim $4 may run: its run, $2, goes on.
+const answerable = `state = 'open' AND claim IN ('', $4) AND EXISTS (SELECT 1 FROM chat_run WHERE id = $2 AND status = 'running')`
+
 // ClaimPageCall gives an open call to the page that made up the claim, and reports whether it is that page's now. A call
 // goes to one page; the same claim may be made again.
 func (tx *Tx) ClaimPageCall(ctx context.Context, orgID, runID, id, claim string) (mine bool, err error) {
-	const q = `UPDATE page_call SET claim = $4 WHERE org_id = $1 AND run_id = $2 AND id = $3 AND state = 'open' AND claim IN ('', $4)`
+	const q = `UPDATE page_call SET claim = $4 WHERE org_id = $1 AND run_id = $2 AND id = $3 AND ` + answerable
 	n, err := tx.q.exec(ctx, q, orgID, runID, id, claim)
 	if err != nil {
 		return false, fmt.Errorf("claiming page call: %w", err)
@@ -56,7 +59,7 @@ func (tx *Tx) ClaimPageCall(ctx context.Context, orgID, runID, id, claim string)
 // answer counts: the same page's next ones change nothing. A call that is over, or another page's, is a conflict.
 func (tx *Tx) AnswerPageCall(ctx context.Context, orgID, runID string, c PageCall) error {
 	const q = `UPDATE page_call SET claim = $4, state = 'answered', failed = $5, result = $6
-		WHERE org_id = $1 AND run_id = $2 AND id = $3 AND state = 'open' AND claim IN ('', $4)`
+		WHERE org_id = $1 AND run_id = $2 AND id = $3 AND ` + answerable
 	n, err := tx.q.exec(ctx, q, orgID, runID, c.ID, c.Claim, c.Failed, c.Result)
 	if err != nil {
 		return fmt.Errorf("answering page call: %w", err)

@@ -5,12 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"parley"
 )
 
-// Page hands a call to the web page that holds the chat, and waits until the page has answered or ctx ends. The answer
-// is JSON that a handler of the page returned; a *PageError is what it said instead.
+// Page hands a call to the web page that holds the chat, and waits until the page has answered or ctx ends; the
+// error is then the context's. The answer is JSON that a handler of the page returned; a *PageError is what it said instead.
 type Page func(ctx context.Context, callID, functionName string, arguments json.RawMessage) (json.RawMessage, error)
 
 // PageError is why a page has no result, in its own words.
@@ -24,12 +25,21 @@ var errNoPage = errors.New("no page")
 // maxPageError bounds what is kept of a page's words about an error, in bytes.
 const maxPageError = 1000
 
+// pageGrace is what Page may take beyond its time, to see to it that no answer is taken any more.
+const pageGrace = 4 * time.Second
+
+func clientTimeout(t parley.Tool) time.Duration {
+	return time.Duration(t.Client.TimeoutSeconds) * time.Second
+}
+
 // client lets the page run a tool. What comes back is the word of the visitor's browser: data like that of any tool,
 // and no proof of anything.
 func (r *Runner) client(ctx context.Context, j job) (answer, error) {
 	if j.Page == nil {
 		return say("This tool works only on a web page with the chat. Answer without it."), errNoPage
 	}
+	ctx, cancel := context.WithTimeout(ctx, clientTimeout(j.tool))
+	defer cancel()
 	raw, err := j.Page(ctx, j.CallID, j.tool.FunctionName, j.arguments)
 	if failed, ok := errors.AsType[*PageError](err); ok {
 		words := clean(failed.Message, maxPageError)

@@ -178,7 +178,7 @@ func (r *Runner) run(ctx context.Context, c Call) (answer, string) {
 		timeout = time.Duration(t.HTTP.TimeoutSeconds) * time.Second
 	}
 	if t.Client != nil {
-		timeout = time.Duration(t.Client.TimeoutSeconds) * time.Second
+		timeout = clientTimeout(t) + pageGrace
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -210,7 +210,7 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 		if bad, ok := errors.AsType[*argumentError](e.err); ok {
 			return answer{"The arguments are not usable: " + bad.msg, e.detail}, OutcomeInvalidArguments
 		}
-		if e.err != nil && ctx.Err() == nil {
+		if e.err != nil && ctx.Err() == nil && !errors.Is(e.err, context.DeadlineExceeded) {
 			return answer{cmp.Or(e.text, "The tool failed. Tell the person that it did not work."), e.detail}, OutcomeError
 		}
 		if e.err == nil {
@@ -218,7 +218,7 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 		}
 	case <-ctx.Done():
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(e.err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return answer{"The tool did not answer in time; whether it had an effect is unknown.", e.detail}, OutcomeTimeout
 	}
 	return answer{"The tool was stopped before it answered; whether it had an effect is unknown.", e.detail}, OutcomeError
