@@ -50,6 +50,7 @@ type Call struct {
 	// What the server knows of the person, whatever the model says; "" when it does not know.
 	CallerNumber, ContactID, VisitorSub string
 	Test                                bool // the conversation is a test: mocks of the agent answer
+	Page                                Page // runs client tools; nil where there is no page
 }
 
 // Result is what came of a call. Output is always set and fit to be shown to the model: valid UTF-8 without
@@ -108,7 +109,7 @@ func New(o Options) *Runner {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
-	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http}
+	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http, parley.ToolClient: r.client}
 	return r
 }
 
@@ -193,6 +194,9 @@ func (r *Runner) run(ctx context.Context, c Call, t parley.Tool, trace *Trace) (
 	if t.HTTP != nil {
 		timeout = time.Duration(t.HTTP.TimeoutSeconds) * time.Second
 	}
+	if t.Client != nil {
+		timeout = clientTimeout(t) + pageGrace
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return r.await(ctx, run, job{Call: c, tool: t, arguments: arguments, trace: trace})
@@ -223,7 +227,7 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 		if bad, ok := errors.AsType[*argumentError](e.err); ok {
 			return answer{text: "The arguments are not usable: " + bad.msg, detail: e.detail}, OutcomeInvalidArguments
 		}
-		if e.err != nil && ctx.Err() == nil {
+		if e.err != nil && ctx.Err() == nil && !errors.Is(e.err, context.DeadlineExceeded) {
 			e.text = cmp.Or(e.text, "The tool failed. Tell the person that it did not work.")
 			return e.answer, OutcomeError
 		}
@@ -232,7 +236,7 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 		}
 	case <-ctx.Done():
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(e.err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return late("The tool did not answer in time; whether it had an effect is unknown.", e.detail), OutcomeTimeout
 	}
 	return late("The tool was stopped before it answered; whether it had an effect is unknown.", e.detail), OutcomeError
