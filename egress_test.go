@@ -46,6 +46,7 @@ var doors = map[string]string{
 	"internal/rehearsal/":         "measures a server on loopback",
 	"cmd/parley/call_api.go":      "the command line speaks to the server that its user names",
 	"cmd/parley-load/":            "measures a server that its user names",
+	"examples/":                   "a program that speaks to the server its user names",
 }
 
 // given are types and calls of libraries that open connections, with what must be set beside them so that they
