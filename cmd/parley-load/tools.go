@@ -33,8 +33,8 @@ func (o toolsOptions) Validate() error {
 		return errors.New("--slow must be 1 to 1000: one organization has at most 1024 connections to a host")
 	case o.Calls < 0 || o.Calls > 200:
 		return errors.New("--calls must be 0 to 200")
-	case o.Duration < time.Second || o.Duration > 25*time.Second:
-		return errors.New("--duration must be 1s to 25s: a tool may take 60s at most")
+	case o.Duration < time.Second || o.Duration > 20*time.Second:
+		return errors.New("--duration must be 1s to 20s: a tool may take 60s at most")
 	case o.ToolTime < 0 || o.ToolTime > 10*time.Second:
 		return errors.New("--tool-time must be 0s to 10s")
 	}

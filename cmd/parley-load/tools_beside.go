@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// slowPace is how fast slow calls begin and end: a hundred in a second.
+const slowPace = 10 * time.Millisecond
+
 // The phases of the second part, in their order.
 const (
 	phaseAlone = iota
@@ -68,9 +71,7 @@ func (r *toolRig) measureBeside(ctx context.Context) ([]besidePhase, error) {
 			case phaseBegin:
 				return b.begin(ctx, &slow)
 			case phaseEnd:
-				close(r.release)
-				slow.Wait()
-				return nil
+				return b.end(ctx, &slow)
 			}
 			return b.hold(ctx, calls, callers[phase])
 		})
@@ -150,7 +151,7 @@ func (b *besideRun) begin(ctx context.Context, slow *sync.WaitGroup) error {
 			}
 		})
 		select {
-		case <-time.After(opening):
+		case <-time.After(slowPace):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -163,6 +164,20 @@ func (b *besideRun) begin(ctx context.Context, slow *sync.WaitGroup) error {
 		}
 		return nil
 	})
+}
+
+// end lets the slow tools answer one after another, as they were asked.
+func (b *besideRun) end(ctx context.Context, slow *sync.WaitGroup) error {
+	for range b.Slow {
+		select {
+		case <-b.release:
+			time.Sleep(slowPace)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	slow.Wait()
+	return nil
 }
 
 // talk is one chat without tools: turn after turn, each counted to the phase in which it began.

@@ -12,7 +12,7 @@ import (
 type toolReport struct {
 	OK       bool          `json:"ok"`
 	CPUs     int           `json:"cpus"`
-	Adds     toolAdds      `json:"adds"`
+	Adds     []toolAdds    `json:"adds"`
 	Beside   []besidePhase `json:"beside"`
 	LogLines int           `json:"serverLogLines"`
 	Faults   []string      `json:"faults"`
@@ -33,15 +33,13 @@ func (r toolReport) json(out io.Writer) error {
 
 func (r toolReport) table(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintf(t, "%d tool calls\tp50\tp99\tmax\t\n", r.Adds.Trips)
-	for _, row := range []struct {
-		name string
-		s    spread
-	}{
-		{"the model calls → the tool is asked", r.Adds.Before}, {"the tool answers → the model is told", r.Adds.After}, {"both: added to the tool's own time", r.Adds.Both},
-		{"a bare request to the tool adds", r.Adds.Bare}, {"the person's whole turn", r.Adds.Turn},
-	} {
-		_, _ = fmt.Fprintf(t, "%s\t%.2f ms\t%.2f ms\t%.2f ms\t\n", row.name, row.s.P50, row.s.P99, row.s.Max)
+	_, _ = fmt.Fprintln(t, "tool calls through\tcalls\tuntil the tool is asked p50\tp99\tuntil the model is told p50\tp99\tboth p50\tp99\ta commit p50\tp99\twhole turn p50\tp99\t")
+	for _, a := range r.Adds {
+		_, _ = fmt.Fprintf(t, "%s\t%d\t", a.Subject, a.Trips)
+		for _, s := range []spread{a.Before, a.After, a.Both, a.Commit, a.Turn} {
+			_, _ = fmt.Fprintf(t, "%.2f ms\t%.2f ms\t", s.P50, s.P99)
+		}
+		_, _ = fmt.Fprintln(t)
 	}
 	if err := t.Flush(); err != nil {
 		return err

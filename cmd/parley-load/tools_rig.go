@@ -68,7 +68,7 @@ func newToolRig(ctx context.Context, o toolsOptions, binary, dir string) (r *too
 	if err := r.server.launch(ctx, dir, env, binary, "serve"); err != nil {
 		return nil, errors.Join(err, r.closeTools())
 	}
-	all := o.Slow + o.Others + o.Chats
+	all := o.Slow + o.Others + 2*o.Chats
 	r.client = &http.Client{Transport: &http.Transport{MaxIdleConns: all, MaxIdleConnsPerHost: all}}
 	if err := r.setUp(ctx); err != nil {
 		return nil, errors.Join(err, r.close())
@@ -141,12 +141,12 @@ func (r *toolRig) answerQuick(w http.ResponseWriter, q *http.Request) {
 	answerTool(w, id)
 }
 
-// answerSlow answers when all slow calls may.
+// answerSlow answers when it is its turn.
 func (r *toolRig) answerSlow(w http.ResponseWriter, q *http.Request) {
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
 	select {
-	case <-r.release:
+	case r.release <- struct{}{}:
 		answerTool(w, q.URL.Query().Get("trip"))
 	case <-q.Context().Done():
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,23 +16,27 @@ import (
 const (
 	warmTrips     = time.Second // before anything is measured
 	turnsTogether = 20          // of one conversation; a longer history would be measured too
-	bareRequests  = 2000
 )
 
-// toolAdds is what is added to a tool's own time.
+// toolAdds is what is added to a tool's own time, by the server or by a program that only passes on.
 type toolAdds struct {
-	Trips  int    `json:"trips"`
-	Before spread `json:"modelCallsUntilToolIsAsked"` // with the commit of what is about to be done
-	After  spread `json:"toolAnswersUntilModelIsTold"`
-	Both   spread `json:"both"`
-	Bare   spread `json:"bareRequest"` // the same tool asked by this program: what HTTP on this machine costs
-	Turn   spread `json:"turn"`        // as the person sees it
+	Subject string `json:"subject"`
+	Trips   int    `json:"trips"`
+	Before  spread `json:"modelCallsUntilToolIsAsked"` // with the commit of what is about to be done
+	After   spread `json:"toolAnswersUntilModelIsTold"`
+	Both    spread `json:"both"`
+	Commit  spread `json:"commit"` // of the person's message, in the server's words: what one commit costs here
+	Turn    spread `json:"turn"`   // as the person sees it
 }
+
+// turnWith is a turn in which a tool is used: it returns what is passed on as history.
+type turnWith func(ctx context.Context, message string, history any) (answered, any, error)
 
 // answered is one turn as a person sees it.
 type answered struct {
 	text, conversation string
 	first, whole       time.Duration
+	commit             time.Duration
 }
 
 // ask says something in a chat and reads the answer to its end.
@@ -61,6 +64,7 @@ func (r *toolRig) ask(ctx context.Context, agent, message, conversation string) 
 		why, _ := io.ReadAll(io.LimitReader(res.Body, 300))
 		return a, fmt.Errorf("%s: %s", res.Status, why)
 	}
+	a.commit = serverTiming(res.Header.Get("Server-Timing"))
 	s := sseReader{lines: bufio.NewScanner(res.Body)}
 	var text strings.Builder
 	for {
@@ -80,34 +84,47 @@ func (r *toolRig) ask(ctx context.Context, agent, message, conversation string) 
 	return a, nil
 }
 
-// measureTrips has chats use a tool in every turn.
-func (r *toolRig) measureTrips(ctx context.Context) (toolAdds, error) {
-	var adds toolAdds
+// measureTrips has chats use a tool in every turn, through the server and through as little as possible.
+func (r *toolRig) measureTrips(ctx context.Context) ([]toolAdds, error) {
+	bare := r.trip(ctx, "bare loop", r.bareTurn)
+	parley := r.trip(ctx, subjectParley, func(ctx context.Context, message string, history any) (answered, any, error) {
+		conversation, _ := history.(string)
+		a, err := r.ask(ctx, r.quick, message, conversation)
+		return a, a.conversation, err
+	})
+	return []toolAdds{bare, parley}, ctx.Err()
+}
+
+func (r *toolRig) trip(ctx context.Context, subject string, turn turnWith) toolAdds {
 	var mu sync.Mutex
-	var turns []time.Duration
-	var next int
+	var turns, commits []time.Duration
+	r.mu.Lock()
+	r.trips = map[string]*trip{}
+	r.mu.Unlock()
+	next := 0
 	running, stop := context.WithTimeout(ctx, warmTrips+r.Duration)
 	defer stop()
 	warm := time.Now().Add(warmTrips)
 	var wg sync.WaitGroup
 	for range r.Chats {
 		wg.Go(func() {
-			for n, conversation := 0, ""; running.Err() == nil; n++ {
+			var history any
+			for n := 0; running.Err() == nil; n++ {
 				if n%turnsTogether == 0 {
-					conversation = ""
+					history = nil
 				}
 				mu.Lock()
 				next++
 				id := fmt.Sprintf("trip-%d", next)
 				mu.Unlock()
-				a, err := r.ask(ctx, r.quick, "Look up "+id, conversation)
+				a, after, err := turn(ctx, "Look up "+id, history)
 				if err != nil || a.text != "done "+id {
-					r.fault("a chat with a tool: %q %v", a.text, err)
+					r.fault("a chat with a tool, %s: %q %v", subject, a.text, err)
 					return
 				}
-				conversation = a.conversation
+				history = after
 				mu.Lock()
-				turns = append(turns, a.whole)
+				turns, commits = append(turns, a.whole), append(commits, a.commit)
 				mu.Unlock()
 			}
 		})
@@ -115,43 +132,16 @@ func (r *toolRig) measureTrips(ctx context.Context) (toolAdds, error) {
 	wg.Wait()
 	var before, after, both []time.Duration
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	for id, t := range r.trips {
-		if t.called.Before(warm) {
-			continue
-		}
-		if t.asked.IsZero() || t.told.IsZero() {
+		switch {
+		case t.called.Before(warm):
+		case t.asked.IsZero() || t.told.IsZero():
 			r.faults = append(r.faults, id+" never reached the tool")
-			continue
+		default:
+			b, a := t.asked.Sub(t.called), t.told.Sub(t.answered)
+			before, after, both = append(before, b), append(after, a), append(both, a+b)
 		}
-		b, a := t.asked.Sub(t.called), t.told.Sub(t.answered)
-		before, after, both = append(before, b), append(after, a), append(both, a+b)
 	}
-	r.mu.Unlock()
-	bare, err := r.bare(ctx)
-	adds = toolAdds{len(both), spreadOf(before), spreadOf(after), spreadOf(both), spreadOf(bare), spreadOf(turns)}
-	return adds, errors.Join(err, ctx.Err())
-}
-
-// bare asks the tool without the server: what remains of a request when the tool's own time is taken off.
-func (r *toolRig) bare(ctx context.Context) (added []time.Duration, err error) {
-	for range bareRequests {
-		const id = "trip-0"
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.origin+"/quick?trip="+id, nil)
-		if err != nil {
-			return nil, err
-		}
-		began := time.Now()
-		res, err := r.client.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		_, err = io.Copy(io.Discard, res.Body)
-		_ = res.Body.Close()
-		if err != nil {
-			return nil, err
-		}
-		whole := time.Since(began)
-		r.note(id, func(t *trip) { added = append(added, whole-t.answered.Sub(t.asked)) })
-	}
-	return added, nil
+	return toolAdds{subject, len(both), spreadOf(before), spreadOf(after), spreadOf(both), spreadOf(commits), spreadOf(turns)}
 }
