@@ -78,7 +78,9 @@ func newToolRig(ctx context.Context, o toolsOptions, binary, dir string) (r *too
 
 func (r *toolRig) closeTools() error {
 	err := r.tools.Close()
-	<-r.served
+	if ended := <-r.served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return errors.Join(err, r.model.Close())
 }
 
