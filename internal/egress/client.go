@@ -45,7 +45,7 @@ func (g *Gate) transport() *http.Transport {
 		DialContext:            g.dial,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // guard asks for gzip and unpacks it under a bound
-		MaxIdleConns:           64,
+		MaxIdleConns:           32,
 		MaxIdleConnsPerHost:    16,
 		MaxConnsPerHost:        1024,
 		IdleConnTimeout:        30 * time.Second,
