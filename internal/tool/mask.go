@@ -20,6 +20,7 @@ const minHidden = 3
 // as base64 at any offset, as hex, escaped for JSON or HTML. It is no wall against a target that hides a secret it was
 // given; it keeps an honest echo out of prompts and logs.
 type masker struct {
+	hidden   []string // as they were given
 	forms    []string
 	replacer *strings.Replacer // made at the first use
 }
@@ -30,7 +31,7 @@ func (m *masker) hide(value string) {
 		return
 	}
 	m.replacer = nil
-	m.forms = append(m.forms, value)
+	m.hidden, m.forms = append(m.hidden, value), append(m.forms, value)
 	if len(value) < minHidden+1 {
 		return // its encoded forms are too common
 	}
