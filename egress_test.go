@@ -53,6 +53,7 @@ var doors = map[string]string{
 // given are types and calls of libraries that open connections, with what must be set beside them so that they
 // use the gate's client.
 var given = map[string]string{
+	"net/http.Client": "Transport", // which is made elsewhere, or is one of waysOut itself
 	"github.com/modelcontextprotocol/go-sdk/mcp.StreamableClientTransport": "HTTPClient",
 	"github.com/modelcontextprotocol/go-sdk/mcp.SSEClientTransport":        "HTTPClient",
 	"golang.org/x/oauth2/clientcredentials.Config":                         "oauth2.HTTPClient",
@@ -155,7 +156,8 @@ func hasField(lit *ast.CompositeLit, name string) bool {
 			return false
 		}
 		key, ok := kv.Key.(*ast.Ident)
-		return ok && key.Name == name
+		value, _ := kv.Value.(*ast.Ident)
+		return ok && key.Name == name && (value == nil || value.Name != "nil")
 	})
 }
 
