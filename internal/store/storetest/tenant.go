@@ -25,6 +25,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.CreateLogin(ctx, owner.ID, ownersLogin(key)),
 			tx.CreateRun(ctx, owner.ID, run),
 			tx.AppendChunks(ctx, owner.ID, run, []store.Chunk{{Seq: 1, Text: "mine"}}),
+			tx.CreatePageCall(ctx, owner.ID, run.ID, ownersPageCall),
 			tx.CreateTestCall(ctx, owner.ID, call.ID, "CA", Now().Add(time.Hour)),
 			tx.AppendEvents(ctx, owner.ID, call.ID, 0, numbered(1, 3)),
 			tx.SetStreamToken(ctx, owner.ID, call.ID, []byte("token"), Now().Add(time.Hour)),
@@ -32,10 +33,11 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.AppendAudit(ctx, owner.ID, parley.AuditEntry{ID: parley.NewID(), At: Now(), Resource: parley.AuditResource{Type: "agent", ID: agent.ID}}),
 			claimed(ctx, tx, owner.ID),
 			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
+			putSecret(ctx, tx, owner.ID, "sealed"),
 			tx.AddNumber(ctx, owner.ID, ownersNumber()),
 			savedVisitor(ctx, tx, agent),
 			tx.CreateVisitorSession(ctx, owner.ID, ownersSession(agent), []byte("visitor")),
-			tx.SaveFeedback(ctx, owner.ID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingUp, At: Now()}),
+			tx.DeferFeedback(ctx, owner.ID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingUp, At: feedbackAt}),
 		)
 	})
 	before := snapshot(t, st, owner.ID, agent, call, run)
@@ -208,6 +210,28 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			_, total, err := tx.ListTools(ctx, orgID, parley.ToolFilter{Kind: parley.ToolHTTP, Search: "look", Category: "shop"})
 			return nothing(total, err)
 		},
+		"LoadTools": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			tools, err := tx.LoadTools(ctx, orgID, []string{ownersTool("").ID})
+			return nothing(len(tools), err)
+		},
+		"ListSecrets": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			list, err := tx.ListSecrets(ctx, orgID)
+			return nothing(len(list), err)
+		},
+		"FindSecret": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindSecret(ctx, orgID, ownersSecret)
+			return err
+		},
+		"LoadSecrets": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			values, err := tx.LoadSecrets(ctx, orgID, []string{ownersSecret})
+			return nothing(len(values), err)
+		},
+		"PutSecret": func(ctx context.Context, tx *store.Tx, _ string) error {
+			return nothing(0, putSecret(ctx, tx, parley.NewID(), "stolen"))
+		},
+		"DeleteSecret": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeleteSecret(ctx, orgID, ownersSecret)
+		},
 		"CreateTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			err := tx.CreateTool(ctx, orgID, ownersTool(orgID)) // the function name is free here
 			if parley.IsConflict(err) {                         // ids are random: a taken one tells nothing
@@ -328,8 +352,34 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			s.ID = parley.NewID()
 			return tx.CreateVisitorSession(ctx, orgID, s, []byte("stolen"))
 		},
+		"UseVisitorSession": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.UseVisitorSession(ctx, orgID, ownersSession(agent).ID, []byte("visitor"))
+		},
+		"CreatePageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.CreatePageCall(ctx, orgID, run.ID, parley.NewID())
+		},
+		"FindPageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindPageCall(ctx, orgID, run.ID, ownersPageCall)
+			return err
+		},
+		"ClaimPageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.ClaimPageCall(ctx, orgID, run.ID, ownersPageCall, "thief")
+			return err
+		},
+		"AnswerPageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.AnswerPageCall(ctx, orgID, run.ID, store.PageCall{ID: ownersPageCall, Claim: "thief", Result: "stolen"})
+		},
+		"ClosePageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.ClosePageCall(ctx, orgID, run.ID, ownersPageCall)
+		},
+		"DeferFeedback": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeferFeedback(ctx, orgID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingDown})
+		},
+		"LogFeedback": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.LogFeedback(ctx, orgID, call.ID, "m", feedbackAt)
+		},
 		"ReplaceVisitorSession": func(ctx context.Context, tx *store.Tx, orgID string) error {
-			return tx.ReplaceVisitorSession(ctx, orgID, ownersSession(agent), []byte("visitor"), []byte("stolen"))
+			return tx.ReplaceVisitorSession(ctx, orgID, ownersSession(agent), []byte("visitor"), []byte("stolen"), Now().Add(time.Hour))
 		},
 		"EndConversationSessions": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			n, err := tx.EndConversationSessions(ctx, orgID, ownersSession(agent).ConversationID)
@@ -396,9 +446,10 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	login, _, err15 := st.FindLoginHolder(ctx, []byte("cookie"), Now())
 	visitor, err12 := st.FindVisitor(ctx, orgID, ownersVisitor(agent).ID)
 	session, err13 := st.FindVisitorSession(ctx, []byte("visitor"))
+	secret, err16 := st.LoadSecrets(ctx, orgID, []string{ownersSecret})
 	feedback, err14 := st.ListFeedback(ctx, orgID, call.ID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login, secret}
 }
