@@ -38,8 +38,8 @@ func (r toolReport) compare(out io.Writer) {
 	}
 	bare, ours := r.Adds[0], r.Adds[1]
 	p50, p99 := ours.Both.P50-bare.Both.P50, ours.Both.P99-bare.Both.P99
-	_, _ = fmt.Fprintf(out, "a tool call takes %.2f ms (p50), %.2f ms (p99) longer than in the bare loop; beyond a commit %.2f ms, %.2f ms\n",
-		p50, p99, p50-ours.Commit.P50, p99-ours.Commit.P99)
+	_, _ = fmt.Fprintf(out, "a tool call takes %.2f ms (p50), %.2f ms (p99) longer than in the bare loop; beyond a commit %.2f ms (p50)\n",
+		p50, p99, p50-ours.Commit.P50)
 }
 
 func (r toolReport) table(out io.Writer) error {
