@@ -24,8 +24,12 @@ func (toolCaller) Complete(_ context.Context, req openai.ChatRequest, onText fun
 		calls := []openai.ChatToolCall{{ID: "a", Name: req.Tools[0].FunctionName, Arguments: `{"sku":"7"}`}}
 		return openai.ChatAnswer{ID: "c", ToolCalls: calls, FinishReason: "stop"}, nil
 	}
-	onText(last.Text)
-	return openai.ChatAnswer{ID: "c", Text: last.Text, FinishReason: "stop"}, nil
+	text := last.Text
+	if _, framed, ok := strings.Cut(text, `"result":`); ok {
+		text = strings.TrimSuffix(framed, "}")
+	}
+	onText(text)
+	return openai.ChatAnswer{ID: "c", Text: text, FinishReason: "stop"}, nil
 }
 
 // newShop is a house whose agent has a client tool, show_product.
