@@ -108,8 +108,13 @@ func TestToolsOfAPage(t *testing.T) {
 		v.do("POST", path, `{"result":"`+strings.Repeat("x", maxToolResult)+`"}`).want("a result that is too large", 413)
 		v.do("POST", path, `{"result":"`+strings.Repeat("x", maxToolBody)+`"}`).want("a body that is too large", 413)
 
-		if !claim(v, "one") || !claim(v, "one") || claim(v, "two") {
-			t.Error("not one page has the call")
+		for _, c := range []struct {
+			by   string
+			mine bool
+		}{{"one", true}, {"one", true}, {"two", false}} {
+			if claim(v, c.by) != c.mine {
+				t.Errorf("the claim of %s is not %v", c.by, c.mine)
+			}
 		}
 		v.do("POST", path, `{"claim":"two","result":1}`).want("another page's result", 409)
 		v.do("POST", path, `{"result":1}`).want("a result without the claim", 409)
