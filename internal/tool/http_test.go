@@ -22,8 +22,8 @@ var stdEncoding = base64.RawStdEncoding
 
 const canary = "canary-8c51f0"
 
-// target is a tool whose server answers by a handler.
-func target(t testing.TB, answer http.HandlerFunc) (*Runner, parley.Tool) {
+// targetOf is a tool whose server answers by a handler.
+func targetOf(t testing.TB, answer http.HandlerFunc) (*Runner, parley.Tool) {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
@@ -115,7 +115,7 @@ func TestHostileTargets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, tool := target(t, c.answer)
+			r, tool := targetOf(t, c.answer)
 			tool.HTTP.TimeoutSeconds = c.seconds
 			got := run(t, r, tool, `{}`)
 			if got.Outcome != c.outcome || got.Detail.ErrorType != c.errorType || !strings.Contains(got.Output, c.holds) || c.lacks != "" && strings.Contains(got.Output+fmt.Sprint(got.Detail), c.lacks) {
@@ -136,7 +136,7 @@ func TestResultPath(t *testing.T) {
 	const body = `{"z":{"b":1.50,"a":[10,{"x/y":"q"}]},"m~n":null}`
 	for path, want := range map[string]string{"/z": `{"b":1.50,"a":[10,{"x/y":"q"}]}`, "/z/a/1/x~1y": `"q"`, "/z/b": "1.50", "/m~0n": "null",
 		"/z/a/2": "nothing at /z/a/2", "/z/a/01": "nothing", "/z/a/-": "nothing", "/z/b/c": "nothing", "/q": "nothing", "/": "nothing"} {
-		r, tool := target(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
+		r, tool := targetOf(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) })
 		tool.HTTP.ResultPath = path
 		if got := run(t, r, tool, `{}`); !strings.Contains(got.Output, want) || (got.Outcome == OutcomeOK) == strings.Contains(want, "nothing") {
 			t.Errorf("%s: %s %s", path, got.Outcome, got.Output)
@@ -148,7 +148,7 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 	for method, want := range map[string]int32{"GET": 2, "POST": 1, "DELETE": 1} {
 		var calls atomic.Int32
-		r, tool := target(t, func(w http.ResponseWriter, _ *http.Request) {
+		r, tool := targetOf(t, func(w http.ResponseWriter, _ *http.Request) {
 			if calls.Add(1) == 1 {
 				w.WriteHeader(503)
 			}
@@ -163,7 +163,7 @@ func TestRetries(t *testing.T) {
 func TestArgumentsAreChecked(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	r, tool := target(t, func(http.ResponseWriter, *http.Request) { calls.Add(1) })
+	r, tool := targetOf(t, func(http.ResponseWriter, *http.Request) { calls.Add(1) })
 	tool.Parameters = json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","minimum":1},"s":{"type":"string"}},"required":["n"],"additionalProperties":false}`)
 	for arguments, want := range map[string]string{`{}`: "'n'", `{"n":"x"}`: "at n", `{"n":0}`: "minimum", `{"n":1,"x":2}`: "'x'", `[]`: "object", `{"n":null}`: "at n"} {
 		if got := run(t, r, tool, arguments); got.Outcome != OutcomeInvalidArguments || !strings.Contains(got.Output, want) {
@@ -181,7 +181,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
-	r, tool := target(t, func(w http.ResponseWriter, _ *http.Request) {
+	r, tool := targetOf(t, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
 		w.Header().Set("Set-Cookie", "sid=1")
 		_, _ = w.Write([]byte(`{"ok":"` + canary + `"}`))
@@ -228,24 +228,9 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-func BenchmarkHTTPTool(b *testing.B) {
-	r, tool := target(b, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"order":{"id":"A-17","state":"shipped"}}`))
-	})
-	tool.HTTP.URL += "/{{args.id}}"
-	tool.HTTP.ResultPath = "/order"
-	b.ReportAllocs()
-	for b.Loop() {
-		if got := run(b, r, tool, `{"id":"A-17"}`); got.Outcome != OutcomeOK {
-			b.Fatal(got.Output)
-		}
-	}
-}
-
-// BenchmarkOverhead is a call without its request: look-up, check, templates, selection and frame.
-func BenchmarkOverhead(b *testing.B) {
-	r, tool := target(b, func(http.ResponseWriter, *http.Request) {})
+// BenchmarkHTTPWithoutRequest is a call without its request: look-up, check, templates, selection and frame.
+func BenchmarkHTTPWithoutRequest(b *testing.B) {
+	r, tool := targetOf(b, func(http.ResponseWriter, *http.Request) {})
 	tool.HTTP.URL += "/{{args.id}}"
 	tool.HTTP.ResultPath = "/order"
 	res := &egress.Response{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"order":{"id":"A-17","state":"shipped"}}`)}

@@ -7,8 +7,7 @@ import (
 	"unicode"
 )
 
-// DefaultChatBrain calls the tool whose name's words are all in the message, asks one for the time, otherwise repeats what
-// it was told, and says that it is simulated.
+// DefaultChatBrain calls the tool whose name's words are all in the message, asks one for the time, otherwise repeats what it was told, and says that it is simulated.
 type DefaultChatBrain struct{}
 
 // Reply implements ChatBrain.
