@@ -90,7 +90,7 @@ func TestHostileTargets(t *testing.T) {
 			<-r.Context().Done()
 		}, 1, OutcomeTimeout, ErrorTimeout, "did not answer in time", ""},
 		"metadata": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", 302)
+			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", http.StatusFound)
 		}, 5, OutcomeError, ErrorBlocked, "failed", "169.254"},
 		"echo": {func(w http.ResponseWriter, r *http.Request) {
 			answer("text/plain", r.Header.Get("Authorization"))(w, r)
