@@ -24,6 +24,9 @@ func (a *Agent) KeepTools(known map[string]Tool) (warnings []string) {
 		if t.Control && a.Type == AgentChat {
 			warnings = append(warnings, fmt.Sprintf("toolIds: %q works in phone calls only; this chat agent will not use it.", id))
 		}
+		if t.Kind == ToolClient && a.Type == AgentVoice {
+			warnings = append(warnings, fmt.Sprintf("toolIds: %q needs a web page with the chat; this voice agent will not use it.", t.Name))
+		}
 	}
 	a.ToolIDs = kept
 	if len(missing) > 0 {

@@ -31,10 +31,10 @@ func NewTool(orgID string, in *Input, now time.Time, check SchemaCheck) (Tool, [
 func (in *Input) toolKind() (kind ToolKind) {
 	in.Enum("kind", (*string)(&kind), string(ToolHTTP), string(ToolMCP), string(ToolBuiltin), string(ToolClient))
 	switch kind {
-	case ToolMCP, ToolClient:
-		in.Fail("kind", "is not available in this version. Use http.")
+	case ToolMCP:
+		in.Fail("kind", "is not available in this version. Use http or client.")
 	case ToolBuiltin:
-		in.Fail("kind", "belongs to the tools that come with the server. Use http.")
+		in.Fail("kind", "belongs to the tools that come with the server. Use http or client.")
 	}
 	return kind
 }
@@ -66,6 +66,7 @@ func (t Tool) take(in *Input, now time.Time, check SchemaCheck) (Tool, []string,
 	t.takeFunctionName(in)
 	t.takeParameters(in, check)
 	usual := t.usualAccess() // of the method before this request
+	t.takeClient(in)
 	t.takeHTTP(in)
 	switch {
 	case in.Null("access"), !in.Has("access") && (t.Access == "" || t.Access == usual):
@@ -87,12 +88,12 @@ func (t Tool) take(in *Input, now time.Time, check SchemaCheck) (Tool, []string,
 	return t, t.warnings(), nil
 }
 
-// usualAccess is the default by method.
+// usualAccess is the default by kind and method. What a page does is unknown: it counts as a change.
 func (t *Tool) usualAccess() string {
-	if t.HTTP == nil || t.HTTP.Method == "GET" {
-		return AccessRead
+	if t.Kind == ToolClient || t.HTTP != nil && t.HTTP.Method != "GET" {
+		return AccessWrite
 	}
-	return AccessWrite
+	return AccessRead
 }
 
 func (t *Tool) takeFunctionName(in *Input) {

@@ -32,7 +32,12 @@ func scanTool(s scanner) (t SealedTool, err error) {
 	if body != nil {
 		h.Body = json.RawMessage(*body)
 	}
-	t.CreatedAt, t.UpdatedAt, t.Parameters, t.HTTP = fromMicros(created), fromMicros(updated), json.RawMessage(parameters), &h
+	t.CreatedAt, t.UpdatedAt, t.Parameters = fromMicros(created), fromMicros(updated), json.RawMessage(parameters)
+	if t.Kind == parley.ToolClient {
+		t.Client = &parley.ClientTool{TimeoutSeconds: h.TimeoutSeconds}
+	} else {
+		t.HTTP = &h
+	}
 	return t, err
 }
 
@@ -60,8 +65,11 @@ func (r *Reader) FindTools(ctx context.Context, orgID string, ids []string) (map
 	const columns = `SELECT id, org_id, name, function_name, category, kind, method, url, description FROM tool`
 	return found, r.toolsByID(orgID, own, func(w *where) error {
 		tools, err := list(ctx, r.q, func(s scanner) (t parley.Tool, err error) {
-			t.HTTP = &parley.HTTPTool{}
-			err = s.Scan(&t.ID, &t.OrgID, &t.Name, &t.FunctionName, &t.Category, &t.Kind, &t.HTTP.Method, &t.HTTP.URL, &t.Description)
+			var h parley.HTTPTool
+			err = s.Scan(&t.ID, &t.OrgID, &t.Name, &t.FunctionName, &t.Category, &t.Kind, &h.Method, &h.URL, &t.Description)
+			if t.Kind == parley.ToolHTTP {
+				t.HTTP = &h
+			}
 			return t, err
 		}, columns+w.String(), w.args...)
 		for _, t := range tools {
@@ -96,6 +104,9 @@ func toolValues(t SealedTool) []any {
 	h := parley.HTTPTool{}
 	if t.HTTP != nil {
 		h = *t.HTTP
+	}
+	if t.Client != nil {
+		h.TimeoutSeconds = t.Client.TimeoutSeconds
 	}
 	var body *string
 	if h.Body != nil {

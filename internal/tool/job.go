@@ -13,11 +13,14 @@ type job struct {
 	Call
 	tool      parley.Tool
 	arguments json.RawMessage // a JSON object
+	trace     *Trace          // nil outside the test console
 }
 
-// answer is what a tool gave.
+// answer is what a tool gave, without secrets.
 type answer struct {
-	text   string // for the model
+	text   string // for the model: our own words when there is data; else what came of the tool
+	data   string // for the model: what came from outside
+	own    bool   // text is our own words although there is no data
 	detail Detail // for the operator
 }
 
