@@ -22,6 +22,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run everything in one process. Works without any configuration."`
 	Key     keyCmd     `cmd:"" help:"Create, list and revoke API keys."`
 	Org     orgCmd     `cmd:"" help:"Create and list organizations."`
+	Secrets secretsCmd `cmd:"" help:"Rotate the key that seals credentials."`
 	Call    callCmd    `cmd:"" help:"Place a simulated phone call to a running server."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to date and exit (serve does it too)."`
 	Prices  pricesCmd  `cmd:"" help:"Print the prices that usage is billed with, in the form of a price file."`

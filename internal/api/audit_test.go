@@ -96,7 +96,8 @@ func TestEveryWriteIsAudited(t *testing.T) {
 	kept := number("+14155550101")
 	// A chat is on record as a conversation; signing changes nothing; TestRecording deletes a recording.
 	skipped := []string{"/chat", "/sign", "/recording"}
-	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent, "phoneNumberId": kept}
+	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent, "phoneNumberId": kept, "secretName": "SHOP"}
+	h.do(t, request{method: "PUT", path: secrets + "/SHOP", body: `{"value":"a"}`})
 	for _, r := range h.operations(t, ids) {
 		if r.method == "GET" || slices.ContainsFunc(skipped, func(s string) bool { return strings.HasSuffix(r.path, s) }) {
 			continue

@@ -127,7 +127,7 @@ func (a *API) keep(orgID string, c *claim, secret bool, out rendered) []byte {
 
 // aad binds a sealed answer to its row.
 func (c *claim) aad(orgID string) string {
-	return orgID + "|idempotency|" + c.id.Method + " " + c.id.Route + "|" + c.id.Key
+	return store.IdempotencyAAD(orgID, c.id)
 }
 
 // replay is the answer that an equal request got.

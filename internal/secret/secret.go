@@ -5,6 +5,7 @@
 package secret
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -17,6 +18,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,10 +31,23 @@ type key struct {
 	ID        uint32 `json:"id"`
 	Key       []byte `json:"key"` // 32 bytes, base64
 	CreatedAt string `json:"createdAt"`
+	Pending   bool   `json:"pending,omitempty"` // opens, but does not seal yet
+	Retired   bool   `json:"retired,omitempty"` // neither seals nor opens: it is kept for tokens
 }
 
-// Ring holds the keys; the last one seals, all of them open. It is immutable and safe for concurrent use.
-type Ring struct{ keys []key }
+// Ring holds the keys; the last one that is not pending seals, all of them open. It follows its file: what a
+// rotation writes there counts from the next value on. Safe for concurrent use.
+type Ring struct {
+	path    string
+	loading sync.Mutex
+	state   atomic.Pointer[state]
+}
+
+// state is the ring as it was read.
+type state struct {
+	keys []key
+	info os.FileInfo // of the file, to see that it was replaced
+}
 
 // ErrSealed says that a sealed value does not open: it was altered, copied from elsewhere, or its key is gone.
 var ErrSealed = errors.New("sealed value does not open with this key ring")
@@ -74,18 +91,67 @@ func readRing(path string) (*Ring, error) {
 		}
 		seen[k.ID] = true
 	}
-	if len(file.Keys) == 0 {
+	if !slices.ContainsFunc(file.Keys, key.seals) {
 		return nil, fmt.Errorf("key ring %s holds no key: restore it from a backup", filepath.Base(path))
 	}
-	return &Ring{keys: file.Keys}, nil
+	r := &Ring{path: path}
+	r.state.Store(&state{file.Keys, info})
+	return r, nil
+}
+
+func (k key) seals() bool { return !k.Pending && !k.Retired }
+
+// current is the ring as its file is now. A file that cannot be read, or that has no key in common with what was
+// read before, changes nothing: the server goes on with what it has.
+func (r *Ring) current() *state {
+	s := r.state.Load()
+	if info, err := os.Stat(r.path); err != nil || s.same(info) {
+		return s
+	}
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	fresh, err := readRing(r.path)
+	s = r.state.Load()
+	if err != nil || !slices.ContainsFunc(fresh.state.Load().keys, s.has) {
+		return s
+	}
+	r.state.Store(fresh.state.Load())
+	return r.state.Load()
+}
+
+func (s *state) same(info os.FileInfo) bool {
+	return os.SameFile(s.info, info) && s.info.ModTime().Equal(info.ModTime()) && s.info.Size() == info.Size()
+}
+
+func (s *state) has(k key) bool {
+	return slices.ContainsFunc(s.keys, func(mine key) bool { return mine.ID == k.ID && bytes.Equal(mine.Key, k.Key) })
+}
+
+// sealing is the key that seals.
+func (s *state) sealing() key {
+	for _, k := range slices.Backward(s.keys) {
+		if k.seals() {
+			return k
+		}
+	}
+	panic("secret: a ring without a key that seals") // refused when it was read
 }
 
 // makeRing writes a ring with one key under a temporary name and links it into place: link fails when the name
 // is taken, and nobody ever reads a half-written file.
 func makeRing(path string) error {
-	k := key{ID: 1, Key: make([]byte, keyBytes), CreatedAt: time.Now().UTC().Format(time.RFC3339)}
+	return putRing(path, []key{newKey(1)}, os.Link)
+}
+
+func newKey(id uint32) key {
+	k := key{ID: id, Key: make([]byte, keyBytes), CreatedAt: time.Now().UTC().Format(time.RFC3339)}
 	_, _ = rand.Read(k.Key)
-	raw, err := json.MarshalIndent(map[string][]key{"keys": {k}}, "", "  ")
+	return k
+}
+
+// putRing writes keys under a temporary name, to disk, and puts them into place.
+func putRing(path string, keys []key, put func(from, to string) error) error {
+	raw, err := json.MarshalIndent(map[string][]key{"keys": keys}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -98,7 +164,7 @@ func makeRing(path string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil {
+	if err := put(f.Name(), path); err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))
@@ -113,7 +179,7 @@ const sealVersion = 1
 // Seal encrypts plain with AES-256-GCM, bound to aad (say what and whose it is). The result is
 // version byte, key id, nonce, ciphertext.
 func (r *Ring) Seal(aad string, plain []byte) []byte {
-	k := r.keys[len(r.keys)-1]
+	k := r.current().sealing()
 	out := binary.BigEndian.AppendUint32([]byte{sealVersion}, k.ID)
 	return k.aead().Seal(out, nil, plain, []byte(aad))
 }
@@ -123,18 +189,29 @@ func (r *Ring) Open(aad string, sealed []byte) ([]byte, error) {
 	if len(sealed) < 5 || sealed[0] != sealVersion {
 		return nil, ErrSealed
 	}
-	id := binary.BigEndian.Uint32(sealed[1:5])
-	for _, k := range r.keys {
-		if k.ID != id {
-			continue
-		}
-		plain, err := k.aead().Open(nil, nil, sealed[5:], []byte(aad))
-		if err != nil {
-			return nil, ErrSealed
-		}
-		return plain, nil
+	k, ok := r.state.Load().find(sealed)
+	if !ok {
+		k, ok = r.current().find(sealed) // another process may have rotated
 	}
-	return nil, ErrSealed
+	if !ok {
+		return nil, ErrSealed
+	}
+	plain, err := k.aead().Open(nil, nil, sealed[5:], []byte(aad))
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return plain, nil
+}
+
+// find is the key that sealed a value.
+func (s *state) find(sealed []byte) (key, bool) {
+	id := binary.BigEndian.Uint32(sealed[1:5])
+	for _, k := range s.keys {
+		if k.ID == id && !k.Retired {
+			return k, true
+		}
+	}
+	return key{}, false
 }
 
 func (k key) aead() cipher.AEAD {
@@ -152,7 +229,7 @@ func (k key) aead() cipher.AEAD {
 // Derive returns a 32-byte key for a purpose, always the same for the same ring (HKDF-SHA256 of the first
 // key, so that rotation of sealing does not void tokens).
 func (r *Ring) Derive(purpose string) []byte {
-	out, err := hkdf.Key(sha256.New, r.keys[0].Key, nil, "parley/"+purpose, keyBytes)
+	out, err := hkdf.Key(sha256.New, r.state.Load().keys[0].Key, nil, "parley/"+purpose, keyBytes)
 	if err != nil {
 		panic(err) // 32 bytes are within HKDF's bound
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -53,7 +54,7 @@ func TestRotationKeepsOldValuesReadable(t *testing.T) {
 	t.Parallel()
 	r, path := ring(t)
 	sealed := r.Seal("a", []byte("old"))
-	keys := append(r.keys, key{ID: 2, Key: bytes.Repeat([]byte{7}, keyBytes)})
+	keys := append(slices.Clone(r.state.Load().keys), key{ID: 2, Key: bytes.Repeat([]byte{7}, keyBytes)})
 	raw, _ := json.Marshal(map[string][]key{"keys": keys})
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ var withoutOrganization = map[string]string{
 	"FindLoginHolder":       "finds the organization",
 	"SweepIdempotency":      "server-wide: expired keys",
 	"CountAPIKeys":          "server-wide: first start",
+	"Reseal":                "server-wide: the key's rotation",
 	"HasSealed":             "server-wide: start without a key ring",
 	"FindAgentOrganization": "finds the organization",
 	"FindWidgetAgent":       "finds the organization",
