@@ -261,7 +261,15 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 		return parley.Tool{}, parley.Errorf(parley.CodeNotFound, "Tool not found")
 	}
 	t := c.Offered[i]
-	if t.Kind == parley.ToolBuiltin || r.store == nil {
+	if r.store == nil {
+		return t, nil
+	}
+	if c.AgentID != "" { // none in the test console
+		if has, err := r.store.AgentHasTool(ctx, c.OrgID, c.AgentID, t.ID); err != nil || !has {
+			return t, cmp.Or(err, error(parley.Errorf(parley.CodeNotFound, "Tool not found")))
+		}
+	}
+	if t.Kind == parley.ToolBuiltin {
 		return t, nil
 	}
 	sealed, err := r.store.FindTool(ctx, c.OrgID, t.ID)
@@ -273,6 +281,9 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 
 // builtin runs a function of this package.
 func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
+	if j.tool.Control {
+		return answer{}, nil // the session of the call does it
+	}
 	fn, ok := r.builtins[j.tool.ID]
 	if !ok {
 		return answer{}, fmt.Errorf("no function for %s", j.tool.ID)
