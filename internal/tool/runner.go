@@ -186,6 +186,9 @@ func (r *Runner) run(ctx context.Context, c Call, t parley.Tool, trace *Trace) (
 	if !ok {
 		return say(fmt.Sprintf("The tool %q cannot be used here. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
 	}
+	if t.Control {
+		return answer{}, OutcomeOK // the session of the call reads the arguments, and does it
+	}
 	arguments, err := r.arguments(t, c.Arguments)
 	if err != nil {
 		return say("The arguments are not usable: " + err.Error()), OutcomeInvalidArguments
@@ -281,9 +284,6 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 
 // builtin runs a function of this package.
 func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
-	if j.tool.Control {
-		return answer{}, nil // the session of the call does it
-	}
 	fn, ok := r.builtins[j.tool.ID]
 	if !ok {
 		return answer{}, fmt.Errorf("no function for %s", j.tool.ID)
