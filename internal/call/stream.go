@@ -25,6 +25,7 @@ type Attachment struct {
 	Epoch     int64 // of the call, raised by this attachment
 	Writer    *log.Writer
 	History   []leg.HistoryItem // of earlier streams of the same call
+	Earlier   []parley.Event    // on record of them
 	Spent     int64             // by them, in micro-dollars, without the carrier
 	Direction string            // inbound, outbound
 	// Lost says that the caller has noticed a loss: the line was silent, or the carrier said "one moment".
@@ -113,7 +114,7 @@ func (s *Service) furnish(ctx context.Context, a *Attachment, started parley.Str
 			return fmt.Errorf("read the call's history: %w", err)
 		}
 		rec := parley.Project(events)
-		a.History, a.Spent = history(rec), rec.Cost-rec.CarrierCost
+		a.History, a.Earlier, a.Spent = history(rec), events, rec.Cost-rec.CarrierCost
 		a.Lost = c.Resumes > 0 && c.Errand.Number == "" && c.Errand.Digits == "" && !handedOver(events)
 	}
 	return nil

@@ -189,19 +189,6 @@ func objectArguments(raw json.RawMessage) string {
 	return "{}"
 }
 
-// recordedArguments keeps what is not a JSON value as a string, so that the log stays readable.
-func recordedArguments(arguments string) json.RawMessage {
-	raw := bytes.TrimSpace([]byte(arguments))
-	if len(raw) == 0 {
-		return json.RawMessage(`{}`)
-	}
-	if json.Valid(raw) {
-		return raw
-	}
-	quoted, _ := json.Marshal(arguments)
-	return quoted
-}
-
 // historyBudget is how many bytes of history a model gets: about half of its context window, the rest being
 // for instructions, tools and the answer. Unknown models count as modern ones; if one is not, the provider
 // says so and the turn halves the budget.

@@ -9,6 +9,7 @@ import (
 
 	"parley"
 	"parley/internal/openai"
+	"parley/internal/tool"
 )
 
 func userEvent(text string) parley.Event {
@@ -20,7 +21,7 @@ func assistantEvent(text string, complete bool) parley.Event {
 }
 
 func startedEvent(id, arguments string) parley.Event {
-	return parley.NewEvent(parley.EventToolStarted, time.Now(), parley.ToolStartedData{CallID: id, Name: "f", Arguments: recordedArguments(arguments)})
+	return parley.NewEvent(parley.EventToolStarted, time.Now(), parley.ToolStartedData{CallID: id, Name: "f", Arguments: tool.RecordedArguments(arguments)})
 }
 
 func completedEvent(id, result string) parley.Event {

@@ -10,6 +10,7 @@ import (
 	"parley/internal/log"
 	"parley/internal/openai"
 	"parley/internal/store"
+	"parley/internal/tool"
 )
 
 // turn is a run at work. Until it is launched its fields belong to whoever accepts its message, then to its goroutine,
@@ -41,8 +42,9 @@ type turn struct {
 	firstText time.Duration  // from the beginning to the first text out
 	firstByte time.Duration  // from the model's first request to its first sign
 	rounds    int
-	calls     int
-	same      map[string]int // identical calls
+	guard     *tool.Guard
+	listened  bool            // the guard has heard the message
+	visitor   *parley.Visitor // nil until it is looked up
 	toolBytes int
 	answerID  string // item id of the last assistant message
 	result    Result
@@ -50,7 +52,7 @@ type turn struct {
 
 // newTurn makes a turn that does not end with ctx.
 func newTurn(ctx context.Context, s *Service, message string) *turn {
-	t := &turn{s: s, message: message, began: time.Now(), same: map[string]int{}}
+	t := &turn{s: s, message: message, began: time.Now()}
 	t.life, t.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return t
 }

@@ -31,7 +31,10 @@ type Options struct {
 	Deadline time.Duration // of one turn; 2 min
 	Lease    time.Duration // a run that is not renewed for this long counts as lost; 30 s
 	MaxRuns  int           // at once in this process; 5,000
-	Keep     time.Duration // how long an ended run can still be followed; 1 h
+	// Of the tool calls of one conversation; zero takes tool.Limits' defaults.
+	ToolCalls int
+	ToolTime  time.Duration
+	Keep      time.Duration // how long an ended run can still be followed; 1 h
 }
 
 // Bounds of a turn.

@@ -12,37 +12,65 @@ import (
 
 // toolJob is one tool call of a round.
 type toolJob struct {
-	call    openai.ChatToolCall
-	refusal string // why it is not run; the model reads it as the result
+	call    tool.Call
+	started parley.ToolStartedData
+	run     bool // the guard lets it
 	result  tool.Result
 }
 
-// runTools runs the calls of one message side by side and returns their results in the order of the calls.
-// That they start is committed before any of them does; every call gets a result, whatever happens.
+// runTools runs the calls of one message and returns their results in the order of the calls: side by side, but two
+// calls of one tool that changes something after each other. Every call gets a result, whatever happens.
 func (t *turn) runTools(ctx context.Context, calls []openai.ChatToolCall) ([]openai.ChatMessage, error) {
 	jobs := make([]*toolJob, len(calls))
 	for i, c := range calls {
-		jobs[i] = &toolJob{call: c, refusal: t.refuse(c)}
+		jobs[i] = &toolJob{call: tool.Call{
+			OrgID: t.run.OrgID, ConversationID: t.conv.ID, AgentID: t.agent.ID, CallID: c.ID,
+			Name: c.Name, Arguments: json.RawMessage(c.Arguments), Offered: t.tools, Page: t.page,
+			VisitorSub: t.visitorSub(ctx), ContactID: parley.VisitorContact(t.run.OrgID, t.agent.ID, t.visitorSub(ctx)), Test: t.conv.Test,
+		}}
 	}
-	if err := t.startTools(ctx, calls); err != nil {
-		return nil, err
+	for waiting := jobs; len(waiting) > 0; {
+		var now []*toolJob
+		now, waiting = t.decide(waiting)
+		if err := t.startTools(ctx, now); err != nil {
+			return nil, err
+		}
+		t.runRound(ctx, now)
 	}
+	results := make([]openai.ChatMessage, len(jobs))
+	for i, j := range jobs {
+		results[i] = openai.ChatMessage{Role: "tool", ToolCallID: j.call.CallID, Text: j.result.Output}
+	}
+	return results, ctx.Err()
+}
 
+// decide asks the guard about calls; later are those that have to wait for others among them.
+func (t *turn) decide(jobs []*toolJob) (now, later []*toolJob) {
+	for _, j := range jobs {
+		d := t.guard.Decide(j.call, 0, time.Now())
+		if d.Verdict == tool.Wait {
+			later = append(later, j)
+			continue
+		}
+		j.started, j.run, j.result = d.Started, d.Verdict == tool.Run, d.Result
+		j.call.Arguments = d.Arguments
+		now = append(now, j)
+	}
+	return now, later
+}
+
+// runRound runs calls side by side and waits for all of them.
+func (t *turn) runRound(ctx context.Context, jobs []*toolJob) {
 	done := make(chan *toolJob, len(jobs)) // a place for each: nobody waits to report
 	slots := make(chan struct{}, parallelCalls)
 	for _, j := range jobs {
-		if j.refusal != "" {
-			j.result = tool.Result{Output: j.refusal, Outcome: tool.OutcomeError}
+		if !j.run {
 			done <- j
 			continue
 		}
 		go func() {
 			slots <- struct{}{}
-			j.result = t.s.o.Tools.Run(ctx, tool.Call{
-				OrgID: t.run.OrgID, ConversationID: t.conv.ID, AgentID: t.agent.ID, CallID: j.call.ID,
-				Name: j.call.Name, Arguments: json.RawMessage(j.call.Arguments), Offered: t.tools,
-				Page: t.page, Test: t.conv.Test,
-			})
+			j.result = t.s.o.Tools.Run(ctx, j.call)
 			<-slots
 			done <- j
 		}()
@@ -50,42 +78,21 @@ func (t *turn) runTools(ctx context.Context, calls []openai.ChatToolCall) ([]ope
 	for range jobs {
 		t.toolDone(<-done) // Run returns at its timeout at the latest
 	}
-
-	results := make([]openai.ChatMessage, len(jobs))
-	for i, j := range jobs {
-		results[i] = openai.ChatMessage{Role: "tool", ToolCallID: j.call.ID, Text: j.result.Output}
-	}
-	return results, ctx.Err()
 }
 
-// refuse says why a call is not run: too many in this turn, or the same one again and again.
-func (t *turn) refuse(c openai.ChatToolCall) string {
-	t.calls++
-	key := c.Name + "\x00" + c.Arguments
-	t.same[key]++
-	switch {
-	case t.calls > maxCalls:
-		return "Not run: too many tool calls for one message. Answer with what you have."
-	case t.same[key] > maxSameCall:
-		return "Not run: this same call was made three times already. Use those results."
-	}
-	return ""
-}
-
-// startTools commits that the calls start, all in one transaction, and tells the readers.
-func (t *turn) startTools(ctx context.Context, calls []openai.ChatToolCall) error {
+// startTools commits that the calls start, all in one transaction, before any of them does, and tells the readers.
+func (t *turn) startTools(ctx context.Context, jobs []*toolJob) error {
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
-	for i, c := range calls {
-		d := parley.ToolStartedData{CallID: c.ID, Name: c.Name, Arguments: recordedArguments(c.Arguments)}
-		if i < len(calls)-1 {
-			t.fact(parley.EventToolStarted, d)
-		} else if err := t.intent(ctx, parley.EventToolStarted, d); err != nil {
+	for i, j := range jobs {
+		if i < len(jobs)-1 {
+			t.fact(parley.EventToolStarted, j.started)
+		} else if err := t.intent(ctx, parley.EventToolStarted, j.started); err != nil {
 			return err
 		}
 	}
-	for _, c := range calls {
-		t.run.add(EventToolStarted, ToolData{ID: c.ID, Name: c.Name})
+	for _, j := range jobs {
+		t.run.add(EventToolStarted, ToolData{ID: j.call.CallID, Name: j.call.Name})
 	}
 	t.saver.save()
 	return nil
@@ -97,14 +104,12 @@ func (t *turn) toolDone(j *toolJob) {
 	j.result.Output = tool.Cut(j.result.Output, room)
 	t.toolBytes += len(j.result.Output)
 
-	t.fact(parley.EventToolCompleted, parley.ToolCompletedData{
-		CallID: j.call.ID, Name: j.call.Name, Result: j.result.Output, Outcome: j.result.Outcome, Ms: ms(j.result.Duration),
-	})
-	t.run.add(EventToolCompleted, ToolData{ID: j.call.ID, Name: j.call.Name})
+	d := t.guard.Done(j.call, j.result)
+	t.fact(parley.EventToolCompleted, d)
+	t.run.add(EventToolCompleted, ToolData{ID: j.call.CallID, Name: j.call.Name})
 	t.saver.save()
-	output := j.result.Output
 	t.result.ToolCalls = append(t.result.ToolCalls, parley.ToolCall{
-		ID: j.call.ID, Name: j.call.Name, Arguments: recordedArguments(j.call.Arguments), Result: &output,
-		Outcome: j.result.Outcome, Ms: ms(j.result.Duration), At: time.Now().UTC().Truncate(time.Microsecond),
+		ID: d.CallID, Name: d.Name, Arguments: j.started.Arguments, Result: &d.Result, Outcome: d.Outcome, Ms: d.Ms,
+		At: time.Now().UTC().Truncate(time.Microsecond), ToolID: d.ToolID, Kind: d.Kind, Detail: d.Detail,
 	})
 }

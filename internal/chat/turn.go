@@ -45,9 +45,12 @@ func (t *turn) answer(ctx context.Context) (err error) {
 	if t.tail, err = readTail(ctx, t.s.o.Store, t.run.OrgID, t.conv.ID, t.row.AfterSeq, t.budget); err != nil {
 		return fmt.Errorf("reading the history: %w", err)
 	}
+	if err = t.meetGuard(ctx); err != nil {
+		return fmt.Errorf("reading the tools' history: %w", err)
+	}
 	t.messages = []openai.ChatMessage{{Role: "user", Text: t.message}}
 	for {
-		noTools := t.rounds == maxRounds-1 || t.calls >= maxCalls
+		noTools := t.rounds == maxRounds-1 || t.guard.Exhausted()
 		a, err := t.ask(ctx, noTools)
 		if err != nil {
 			return err
@@ -78,6 +81,7 @@ func (t *turn) ask(ctx context.Context, noTools bool) (openai.ChatAnswer, error)
 		if err := t.committed(ctx); err != nil {
 			return a, err
 		}
+		t.listen()
 		e, _ := errors.AsType[*openai.ChatError](err)
 		if e != nil && e.Code == openai.ChatContextLength && a.FirstByte == 0 && t.budget > 1000 {
 			t.budget /= 2
@@ -150,6 +154,9 @@ func (t *turn) record(a openai.ChatAnswer, err error) {
 		t.fact(parley.EventMessageAssistant, parley.MessageAssistantData{
 			ItemID: t.answerID, ResponseID: a.ID, Text: a.Text, Complete: err == nil && a.Complete(),
 		})
+		if err == nil && a.Complete() {
+			t.guard.Asked(t.answerID, a.Text, time.Now())
+		}
 	}
 	if a.Usage != nil {
 		t.fact(parley.EventUsage, t.s.o.Bill.Response(t.agent.Model, a.ID, *a.Usage, t.endpoint.Simulated))

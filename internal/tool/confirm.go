@@ -121,6 +121,14 @@ func (g *Guard) Distracted(itemID string) {
 	}
 }
 
+// Question identifies the question that is open; "" when there is none.
+func (g *Guard) Question() string {
+	if q := g.openQuestion(); q != nil {
+		return q.key
+	}
+	return ""
+}
+
 // AskedAt is when the person was asked what is still open; zero when they were not.
 func (g *Guard) AskedAt() time.Time {
 	if q := g.openQuestion(); q != nil && q.state == parley.ConfirmAsked {

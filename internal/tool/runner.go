@@ -198,6 +198,9 @@ func (r *Runner) run(ctx context.Context, c Call, t parley.Tool, trace *Trace) (
 	if !ok {
 		return say(fmt.Sprintf("The tool %q cannot be used here. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
 	}
+	if t.Control {
+		return answer{}, OutcomeOK // the session of the call reads the arguments, and does it
+	}
 	arguments, err := r.arguments(t, c.Arguments)
 	if err != nil {
 		return say("The arguments are not usable: " + err.Error()), OutcomeInvalidArguments
@@ -274,7 +277,15 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 	}
 	offered := c.Offered[i]
 	t := offered
-	if t.Kind == parley.ToolBuiltin || r.store == nil {
+	if r.store == nil {
+		return t, nil
+	}
+	if c.AgentID != "" { // none in the test console
+		if has, err := r.store.AgentHasTool(ctx, c.OrgID, c.AgentID, t.ID); err != nil || !has {
+			return t, cmp.Or(err, error(parley.Errorf(parley.CodeNotFound, "Tool not found")))
+		}
+	}
+	if t.Kind == parley.ToolBuiltin {
 		return t, nil
 	}
 	sealed, err := r.store.FindTool(ctx, c.OrgID, t.ID)

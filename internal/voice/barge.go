@@ -44,8 +44,9 @@ type barge struct {
 // utterance is what the caller says from the model's speech_started on, while the agent is heard.
 type utterance struct {
 	itemID    string
-	paused    bool // the agent has paused for it
-	voiced    bool // the gate heard something like a voice in it
+	at        time.Time // of the model's speech_started
+	paused    bool      // the agent has paused for it
+	voiced    bool      // the gate heard something like a voice in it
 	from, to  heardFrames
 	confirmed bool // it has interrupted
 	committed time.Time
@@ -113,7 +114,7 @@ func (s *Session) speechBegins(itemID string, now time.Time) {
 		return
 	}
 	g := &b.gate
-	b.current = &utterance{itemID: itemID, from: heardFrames{g.loud - g.sound.loud, g.voiced - g.sound.voiced}}
+	b.current = &utterance{itemID: itemID, at: now, from: heardFrames{g.loud - g.sound.loud, g.voiced - g.sound.voiced}}
 	if b.open = append(b.open, b.current); len(b.open) > maxOpen { // all but the new one are items of the model's
 		s.answerLate(b.open[0], "", now)
 	}
@@ -323,6 +324,7 @@ func (s *Session) echoes(words []string, voiced bool) bool {
 // decide puts the one state of a committed item on record, and acts on it.
 func (s *Session) decide(itemID, state, by string) {
 	b := &s.barge
+	said := b.find(itemID)
 	for i, u := range b.open {
 		if u.itemID == itemID {
 			b.open = append(b.open[:i], b.open[i+1:]...)
@@ -333,6 +335,7 @@ func (s *Session) decide(itemID, state, by string) {
 	switch state {
 	case parley.TurnAnswered:
 		b.answered = true
+		s.turnIsTheirs(itemID, said, time.Now())
 		s.seq.want(leg.Ask{})
 	case parley.TurnEcho:
 		s.deleteItem(itemID)

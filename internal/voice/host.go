@@ -154,8 +154,9 @@ func (h *Host) Close() { h.seats.close() }
 // session makes the session of a call that has none in this process.
 func (h *Host) session(ctx context.Context, carrier Carrier, rec Recorder, a *call.Attachment, recording *record.Writer, logger *slog.Logger) *Session {
 	endpoint, _ := h.opt.Endpoint(ctx, a.Call.OrgID) // an error is told by Dial
+	defer func() { a.Earlier = nil }()               // the session has read it
 	return New(carrier, rec, Config{
-		Call: a.Call, Agent: a.Agent, History: a.History,
+		Call: a.Call, Agent: a.Agent, History: a.History, Earlier: a.Earlier,
 		Tools:          reachable(h.opt.Tools.Tools(ctx, a.Call.OrgID, a.Agent.ToolIDs), a.Call),
 		SimulatedModel: endpoint.Simulated,
 		Dial: func(ctx context.Context) (Model, error) {

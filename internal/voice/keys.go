@@ -40,12 +40,15 @@ func (s *Session) tellKeys(now time.Time) {
 	if s.outcome != nil || !s.ready || k.by.IsZero() || now.Before(k.by) {
 		return
 	}
+	keys := k.pressed
 	text, id := "[The caller pressed "+spaced(k.pressed)+"]", "keys_"+parley.NewID()[9:]
 	*k = keypad{}
 	item := leg.HistoryItem{ID: id, Role: "user", Text: text}
 	s.memory.add(id, "", item)
 	s.modelSent(s.model.AddItem(item))
 	s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: id, Text: text})
+	s.guard.Spoke()
+	s.guard.Pressed(id, keys, now)
 	s.cutOff, s.unanswered, s.commitBy = false, false, time.Time{}
 	s.barge.answered = true
 	s.seq.want(leg.Ask{})

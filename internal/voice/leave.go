@@ -2,7 +2,6 @@ package voice
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -20,14 +19,6 @@ type leaving struct {
 	errand    parley.Errand
 	voicemail voicemail
 	response  string // that called the tool
-}
-
-// runTool runs a tool that is not the session's own. What the session's own tools do is decided on its goroutine.
-func (s *Session) runTool(ctx context.Context, call tool.Call) tool.Result {
-	if s.controls(call.Name) {
-		return tool.Result{Outcome: tool.OutcomeOK}
-	}
-	return s.cfg.RunTool(ctx, call)
 }
 
 // controls reports whether a function is a control tool that the model was offered.

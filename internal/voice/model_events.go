@@ -79,10 +79,12 @@ func (s *Session) onModel(ev leg.ModelEvent, ok bool) {
 		s.memory.words(ev.ItemID, ev.Text)
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Text: ev.Text})
 		s.billTranscript(ev.Usage)
+		s.theirWords(ev.ItemID, ev.Text, now)
 		s.onWords(ev.ItemID, ev.Text, now)
 	case leg.ModelTranscriptFailed:
 		s.rec.Fact(parley.EventMessageUser, parley.MessageUserData{ItemID: ev.ItemID, Failed: true})
 		s.fault("model", "transcription_failed", ev.Err.Error())
+		s.theirWords(ev.ItemID, "", now)
 	case leg.ModelError:
 		s.onModelError(ev)
 	default:

@@ -57,6 +57,7 @@ func (s *Session) reportHeard(now time.Time) {
 		text, approximate := p.heardText(p.received)
 		s.memory.heard(p.recordID(), text, p.cut)
 		s.barge.lastText = text
+		s.questionHeard(p, text, p.received, now)
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: p.receivedMs(), AudioMs: p.receivedMs(), Approximate: approximate,
 		})
@@ -118,6 +119,7 @@ func (s *Session) recordCut(p *playItem, heard int64) int64 {
 		text, approximate := p.heardText(n)
 		s.memory.heard(p.recordID(), text, !p.whole || n < p.received)
 		s.barge.lastText = text
+		s.questionHeard(p, text, n, time.Now())
 		s.rec.Fact(parley.EventMessageHeard, parley.MessageHeardData{
 			ItemID: p.recordID(), HeardText: text, HeardMs: n / bytesPerMs, AudioMs: p.receivedMs(),
 			Interrupted: !p.done || n < p.received, Approximate: approximate,

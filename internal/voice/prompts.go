@@ -61,6 +61,9 @@ func (s *Session) instruct(task string) string {
 
 // onCreated puts a prompt on record when the model has accepted it.
 func (s *Session) onCreated(responseID string) {
+	if s.seq.asked.Instructions != "" && len(s.consent.unasked) < 10_000 {
+		s.consent.unasked[responseID] = true
+	}
 	if p := s.seq.asked.Purpose; p != "" {
 		s.rec.Fact(parley.EventPromptSpoken, parley.PromptSpokenData{Purpose: p, ResponseID: responseID})
 	}
@@ -204,6 +207,7 @@ func (s *Session) tend(now time.Time) {
 	s.tendMenu(now)
 	s.tendFiller(now)
 	s.tendControl(now)
+	s.tendWaiting(now)
 }
 
 // tendAt names when tend has to look again.
@@ -214,6 +218,7 @@ func (s *Session) tendAt(now time.Time, sooner func(time.Time)) {
 		}
 	}
 	s.tendPulseAt(sooner)
+	s.tendWaitingAt(sooner)
 	s.tendModelAt(sooner)
 	s.tendSwapAt(now, sooner)
 	if warn, end, limited := s.wrapUpAt(); limited && !s.prompts.final {

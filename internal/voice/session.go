@@ -62,6 +62,7 @@ type Config struct {
 	Call    parley.Call
 	Agent   parley.Agent // a voice agent
 	Tools   []parley.Tool
+	Earlier []parley.Event    // of earlier streams of the same call, for what their tools count
 	History []leg.HistoryItem // of an earlier stream of the same call; the greeting is then not repeated
 
 	Recording *record.Writer // of this stream; nil = none
@@ -139,6 +140,8 @@ type Session struct {
 	dead    map[string][]string // responses that were interrupted → items to delete when they are done; kept to drop what comes late
 	said    map[string]bool     // items whose words are on record
 	tools   toolbox
+	guard   *tool.Guard
+	consent consent
 	memory  memory
 	tail    tail
 	outage  outage
@@ -193,7 +196,7 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 	ctx, cancel := context.WithCancel(context.Background())
 	cfg.SessionLife = cmp.Or(cfg.SessionLife, sessionLife)
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
-	return &Session{
+	s := &Session{
 		cfg: cfg, carrier: carrier, rec: rec, ctx: ctx, cancel: cancel,
 		model:  absent{},
 		news:   make(chan any, maxNews),
@@ -203,10 +206,12 @@ func New(carrier Carrier, rec Recorder, cfg Config) *Session {
 		tail:   newTail(prefixOf(cfg.Agent.Voice)),
 		dead:   map[string][]string{},
 		said:   map[string]bool{},
-		tools:  newToolbox(),
+		tools:  newToolbox(), consent: newConsent(),
 
 		back: cfg.Call.Continued(), machine: newMachine(cfg.Tools),
 	}
+	s.guard = s.newGuard()
+	return s
 }
 
 // Run holds the call until one side ends it or ctx is done. It returns at once then: the caller of Run commits

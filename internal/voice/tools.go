@@ -16,6 +16,8 @@ type toolbox struct {
 	pending  map[string]bool // call ids that run
 	seen     map[string]bool // call ids that ran or run: none runs twice
 	response string          // the newest response that called one
+	waiting  []waitingCall   // of pending: the guard has not decided yet
+	before   map[string]bool // items of the agent that were being said when the newest agreement was asked for
 	unseen   bool            // results were given that no answer has been asked for yet
 	wg       *sync.WaitGroup
 	ctx      context.Context // the lifetime of the session's tools, owned by the session
@@ -33,7 +35,7 @@ const maxTools = 16
 func newToolbox() toolbox {
 	ctx, cancel := context.WithCancel(context.Background())
 	return toolbox{
-		pending: map[string]bool{}, seen: map[string]bool{}, wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
+		pending: map[string]bool{}, seen: map[string]bool{}, before: map[string]bool{}, wg: &sync.WaitGroup{}, ctx: ctx, cancel: cancel,
 	}
 }
 
@@ -45,7 +47,7 @@ func (t *toolbox) wait() {
 	t.wg.Wait()
 }
 
-// startTool runs a completed function call. The intent is committed before the tool has any effect.
+// startTool takes a completed function call.
 func (s *Session) startTool(ev leg.ModelEvent) {
 	if s.tools.seen[ev.CallID] {
 		return
@@ -53,16 +55,56 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 	s.tools.seen[ev.CallID] = true
 	s.tools.response = ev.ResponseID
 	s.memory.add(ev.ItemID, "", leg.HistoryItem{Kind: leg.HistoryToolCall, CallID: ev.CallID, Name: ev.Text, Arguments: ev.Arguments})
-	if s.tools.running() >= maxTools {
-		s.giveResult(ev.CallID, `{"error":"too many tools are running; wait for their results"}`)
-		return
-	}
+	s.admit(waitingCall{ev: ev}, time.Now())
+}
+
+// admit asks the guard about a call. One that it refuses is answered at once.
+func (s *Session) admit(w waitingCall, now time.Time) {
+	ev := w.ev
+	delete(s.tools.pending, ev.CallID)
+	call := s.toolCall(ev)
+	question := s.guard.Question()
+	d := s.guard.Decide(call, s.tools.running(), now)
 	s.tools.pending[ev.CallID] = true
-	call := tool.Call{
-		OrgID: s.cfg.Call.OrgID, ConversationID: s.cfg.Call.ID, AgentID: s.cfg.Agent.ID,
-		CallID: ev.CallID, Name: ev.Text, Arguments: json.RawMessage(ev.Arguments), Offered: s.cfg.Tools,
+	switch d.Verdict {
+	case tool.Wait:
+		if d.ForWords && !w.forWords {
+			w.forWords, w.until = true, now.Add(wordsPatience)
+		}
+		s.tools.waiting = append(s.tools.waiting, w)
+	case tool.Refuse:
+		if s.guard.Question() != question {
+			s.beforeQuestion()
+		}
+		s.rec.Fact(parley.EventToolStarted, d.Started)
+		s.onToolResult(toolResult{ev, d.Result})
+	default:
+		call.Arguments = d.Arguments
+		s.runCall(ev, call, d.Started)
 	}
-	started := parley.ToolStartedData{CallID: ev.CallID, Name: ev.Text, Arguments: argumentsOnRecord(ev.Arguments)}
+}
+
+// beforeQuestion remembers what is being said now: it was begun before there was anything to ask.
+func (s *Session) beforeQuestion() {
+	clear(s.tools.before)
+	for _, p := range s.ledger.items {
+		s.tools.before[p.recordID()] = true
+	}
+}
+
+// toolCall is a function call with what the server knows of the caller, whatever the model says.
+func (s *Session) toolCall(ev leg.ModelEvent) tool.Call {
+	c := s.cfg.Call
+	number := parley.OtherParty(s.cfg.Direction, c.From, c.To)
+	return tool.Call{
+		OrgID: c.OrgID, ConversationID: c.ID, AgentID: s.cfg.Agent.ID,
+		CallID: ev.CallID, Name: ev.Text, Arguments: json.RawMessage(ev.Arguments), Offered: s.cfg.Tools,
+		CallerNumber: number, ContactID: parley.PhoneContact(c.OrgID, number), Test: c.Test,
+	}
+}
+
+// runCall runs a call beside the session. The intent is committed before the tool has any effect.
+func (s *Session) runCall(ev leg.ModelEvent, call tool.Call, started parley.ToolStartedData) {
 	rec := s.rec // of this stream: the session may get another one
 	s.tools.wg.Go(func() {
 		ctx := s.tools.ctx
@@ -70,19 +112,10 @@ func (s *Session) startTool(ev leg.ModelEvent) {
 		if err := rec.Intent(ctx, parley.EventToolStarted, started); err != nil {
 			res = tool.Result{Output: `{"error":"the tool was not run: its start could not be recorded"}`, Outcome: "error"}
 		} else {
-			res = s.runTool(ctx, call)
+			res = s.cfg.RunTool(ctx, call)
 		}
 		s.news <- &toolResult{ev, res} // capacity maxNews: never blocks
 	})
-}
-
-// argumentsOnRecord keeps what is not JSON as a string: the record must stay readable.
-func argumentsOnRecord(args string) json.RawMessage {
-	if json.Valid([]byte(args)) {
-		return json.RawMessage(args)
-	}
-	quoted, _ := json.Marshal(args)
-	return quoted
 }
 
 // giveResult tells the model a tool's result: now, or with the replay when there is no model at the moment.
@@ -93,23 +126,25 @@ func (s *Session) giveResult(callID, output string) {
 
 // onToolResult gives a result to the model, which is asked to go on when no other call is open.
 func (s *Session) onToolResult(r toolResult) {
+	now := time.Now()
 	delete(s.tools.pending, r.call.CallID)
-	s.control(&r, time.Now())
-	s.rec.Fact(parley.EventToolCompleted, parley.ToolCompletedData{
-		CallID: r.call.CallID, Name: r.call.Text, Result: r.res.Output, Outcome: r.res.Outcome, Ms: r.res.Duration.Milliseconds(),
-	})
+	s.control(&r, now)
+	s.rec.Fact(parley.EventToolCompleted, s.guard.Done(tool.Call{CallID: r.call.CallID, Name: r.call.Text}, r.res))
 	s.giveResult(r.call.CallID, r.res.Output)
 	if s.leaves(r) {
 		s.tools.unseen = false // nor do the results before it ask for another answer
-		return
+	} else {
+		s.tools.unseen = true
 	}
-	s.tools.unseen = true
+	if r.res.Outcome != tool.OutcomeRefused && r.res.Outcome != tool.OutcomeUnconfirmed { // else nothing has become free
+		s.tryWaiting(now)
+	}
 }
 
 // answerResults asks for an answer to the results of tools when all are there and no further call can come: of several
 // calls in one response the first may be done before the last is told.
 func (s *Session) answerResults() {
 	if s.tools.unseen && s.tools.running() == 0 && !s.seq.busy() {
-		s.seq.want(leg.Ask{})
+		s.seq.want(leg.Ask{NoTools: s.guard.Exhausted()}) // a model that only calls tools has to say something now
 	}
 }

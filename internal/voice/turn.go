@@ -98,7 +98,7 @@ func (s *Session) create(now time.Time) {
 		s.seq.wanted = false // the call's time is over
 		return
 	}
-	if s.seq.ask == (leg.Ask{}) {
+	if a := s.seq.ask; a == (leg.Ask{}) || a == (leg.Ask{NoTools: true}) {
 		s.tools.unseen = false // every answer of the agent's own sees them
 	}
 	id, err := s.model.CreateResponse(s.seq.ask)
