@@ -91,13 +91,18 @@ type mcpHouse struct {
 }
 
 func newMCPHouse(t *testing.T, st *store.Store, shops ...*shop) *mcpHouse {
-	ring, err := secret.OpenRing(filepath.Join(t.TempDir(), "keys"), true)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var allow []string
 	for _, s := range shops {
 		allow = append(allow, strings.TrimPrefix(s.URL, "http://"))
+	}
+	return newMCPHouseAt(t, st, allow...)
+}
+
+// newMCPHouseAt makes a runner that may reach these addresses.
+func newMCPHouseAt(t *testing.T, st *store.Store, allow ...string) *mcpHouse {
+	ring, err := secret.OpenRing(filepath.Join(t.TempDir(), "keys"), true)
+	if err != nil {
+		t.Fatal(err)
 	}
 	gate, err := egress.New(egress.Options{Allow: allow})
 	if err != nil {
