@@ -62,7 +62,7 @@ type explained struct{ io.Reader }
 
 func (e explained) Read(p []byte) (int, error) {
 	n, err := e.Reader.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = Explain(err)
 	}
 	return n, err
@@ -77,7 +77,7 @@ type unzip struct {
 
 func (z *unzip) Read(p []byte) (int, error) {
 	if z.plain == nil && z.err == nil {
-		if z.plain, z.err = gzip.NewReader(z.packed); z.err != nil && z.err != io.EOF && !errors.Is(z.err, ErrTooLarge) {
+		if z.plain, z.err = gzip.NewReader(z.packed); z.err != nil && !errors.Is(z.err, io.EOF) && !errors.Is(z.err, ErrTooLarge) {
 			z.err = errNotGzip
 		}
 	}

@@ -45,17 +45,17 @@ func TestNoRedirectLeadsToABlockedAddress(t *testing.T) {
 	s := redirector(t, "127.0.0.1:0")
 	g := gate(t, Options{Allow: []string{s.Listener.Addr().String()}, Resolver: dns.Resolver()})
 	inputs := append(dns.Names(), egresstest.Inputs()...)
-	for i, in := range inputs {
+	for i, in := range inputs { // every address with every status, every other way of writing with one of them
 		if in.Public || !strings.Contains(in.URL, "://") || strings.ContainsAny(in.URL, "\r\n\x00") { // relative ones lead to the server itself
 			continue
 		}
-		status := statuses[i%len(statuses)]
-		if strings.HasPrefix(in.Name, "name of") || i%7 == 0 {
-			for _, status := range statuses {
-				checkRefused(t, g, via(s, status, in.URL))
-			}
+		some := statuses[i%len(statuses):][:1]
+		if strings.HasPrefix(in.Name, "name of") || i < 2*len(egresstest.Internal) {
+			some = statuses
 		}
-		checkRefused(t, g, via(s, status, in.URL))
+		for _, status := range some {
+			checkRefused(t, g, via(s, status, in.URL))
+		}
 	}
 }
 

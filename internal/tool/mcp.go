@@ -56,7 +56,7 @@ func (r *Runner) mcp(ctx context.Context, j job) (answer, error) {
 	if err != nil {
 		return failedMCP(err, v)
 	}
-	a := answer{data: v.mask(res.Text)}
+	a := answer{data: v.mask(tidy(res.Text))}
 	if res.IsError {
 		a.text = "The tool reports an error."
 		a.detail = Detail{ErrorType: ErrorServer, Error: clean(a.data, 1_000)}
@@ -121,7 +121,7 @@ func failedMCP(err error, v *values) (answer, error) {
 	case f.Kind == mcp.FailureTooLarge:
 		a.text = "The tool's answer was too large to be read. Ask for less, if the arguments allow it."
 	case f.Kind == mcp.FailureRefused:
-		a.text, a.data = "The tool refused the call.", v.mask(f.Said)
+		a.text, a.data = "The tool refused the call.", v.mask(tidy(f.Said))
 	}
 	return a, err
 }

@@ -74,8 +74,8 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// Runner runs tool calls. It is safe for concurrent use and keeps nothing between calls but compiled schemas, access
-// tokens, and sessions with MCP servers, for which it must be closed.
+// Runner runs tool calls. It is safe for concurrent use and keeps nothing between calls but compiled schemas and
+// sessions with MCP servers, for which it must be closed.
 type Runner struct {
 	store    *store.Store
 	ring     *secret.Ring
@@ -249,15 +249,15 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 	case <-ctx.Done():
 	}
 	if errors.Is(e.err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return late("The tool did not answer in time; whether it had an effect is unknown.", e.detail), OutcomeTimeout
+		return late(ErrorTimeout, "The tool did not answer in time; whether it had an effect is unknown.", e.detail), OutcomeTimeout
 	}
-	return late("The tool was stopped before it answered; whether it had an effect is unknown.", e.detail), OutcomeError
+	return late(ErrorStopped, "The tool was stopped before it answered; whether it had an effect is unknown.", e.detail), OutcomeError
 }
 
 // late is an answer that did not come, for the operator as well.
-func late(text string, d Detail) answer {
+func late(kind, text string, d Detail) answer {
 	if d.ErrorType == "" {
-		d = Detail{ErrorType: ErrorTimeout, Error: text}
+		d = Detail{ErrorType: kind, Error: text}
 	}
 	return answer{text: text, detail: d}
 }
