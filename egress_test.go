@@ -39,7 +39,6 @@ var doors = map[string]string{
 	"internal/egress/":            "the gate itself",
 	"internal/openai/chat.go":     "the model's endpoint, which the operator configures",
 	"internal/openai/realtime.go": "the model's endpoint, which the operator configures",
-	"internal/mcp/mcp.go":         "hands every request to the gate's client, which internal/tool gives it",
 	"internal/twilio/rest.go":     "the carrier's REST origin, which the operator configures",
 	"internal/trace/exporter.go":  "the collector, which the operator configures",
 	"internal/ws/dial.go":         "a library; who dials is listed here",

@@ -85,7 +85,7 @@ func TestToolFieldRules(t *testing.T) {
 		{`{"name":"A","description":"D","kind":"http"}`, "http"},
 		{`{"name":"A","description":"D","kind":"http","http":null}`, "http"},
 		{`{"name":"A","description":"D","kind":"sql","http":{}}`, "kind"},
-		{`{"name":"A","description":"D","kind":"mcp","http":{"method":5}}`, "kind"},
+		{`{"name":"A","description":"D","kind":"mcp"}`, "mcp"},
 		{start + `}`, ""},
 		{start + `,"functionName":"getOrder-2"}`, ""},
 		{start + `,"functionName":null}`, ""},

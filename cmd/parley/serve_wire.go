@@ -38,6 +38,7 @@ func (a *app) wire(context.Context) error {
 		return err
 	}
 	tools := tool.New(tool.Options{Store: a.store, Ring: a.ring, Egress: gate, Logger: a.logger})
+	a.onClose("tools", func(context.Context) error { tools.Close(); return nil })
 	a.counts = voice.NewCounts()
 	a.wireCapacity()
 	a.log = log.New(a.store, event.NewBus(), log.Options{Logger: a.logger})

@@ -107,7 +107,9 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 	numbers := number.New(number.Options{Store: st, Account: calls.Account, PublicURL: "https://parley.example", APIURL: apiURL, DefaultOrg: h.org.ID, Logger: logger})
 	keys := auth.New(st, logger, perMinute)
 	h.logins = auth.NewLogins(keys, "https://parley.example")
-	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logins: h.logins, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Tools: tool.New(tool.Options{Store: st, Ring: ring, Egress: gate}), Chat: chats, Calls: calls, Numbers: numbers, Recordings: opt.recordings})
+	tools := tool.New(tool.Options{Store: st, Ring: ring, Egress: gate})
+	t.Cleanup(tools.Close)
+	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logins: h.logins, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Tools: tools, Chat: chats, Calls: calls, Numbers: numbers, Recordings: opt.recordings})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {

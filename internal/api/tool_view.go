@@ -21,6 +21,7 @@ type Tool struct {
 	Kind                    string      `json:"kind" enum:"builtin,http,mcp,client" doc:"What runs it; fixed at creation." example:"http"`
 	Parameters              toolSchema  `json:"parameters"`
 	HTTP                    *HTTPTool   `json:"http,omitempty" doc:"Of kind http only."`
+	MCP                     *MCPTool    `json:"mcp,omitempty" doc:"Of kind mcp only."`
 	Client                  *ClientTool `json:"client,omitempty" doc:"Of kind client only."`
 	Access                  string      `json:"access" enum:"read,write" doc:"Whether the tool changes anything." example:"read"`
 	Confirm                 bool        `json:"confirm" doc:"The tool runs only after the person agreed." example:"false"`
@@ -94,6 +95,7 @@ func toolView(t parley.Tool) Tool {
 		v.HTTP = &HTTPTool{Method: h.Method, URL: h.URL, Headers: h.Headers, Query: h.Query, Body: toolBody(h.Body),
 			TimeoutSeconds: h.TimeoutSeconds, ResultPath: h.ResultPath}
 	}
+	v.show(t, parley.MCPServer{}, false)
 	if t.Client != nil {
 		v.Client = &ClientTool{t.Client.TimeoutSeconds}
 	}
@@ -106,15 +108,18 @@ func toolView(t parley.Tool) Tool {
 // changedView is toolView for the audit log, where a hidden value that is another one than before must differ.
 func changedView(before, after parley.Tool) Tool {
 	v := toolView(after)
-	if v.HTTP == nil || before.HTTP == nil {
-		return v
-	}
 	mark := func(shown, was, is map[string]string) {
 		for name := range shown {
 			if shown[name] == parley.Mask && was[name] != is[name] {
 				shown[name] = parley.Mask + " (new)"
 			}
 		}
+	}
+	if v.MCP != nil && before.MCP != nil {
+		mark(v.MCP.Headers, before.MCP.Headers, after.MCP.Headers)
+	}
+	if v.HTTP == nil || before.HTTP == nil {
+		return v
 	}
 	mark(v.HTTP.Headers, before.HTTP.Headers, after.HTTP.Headers)
 	mark(v.HTTP.Query, before.HTTP.Query, after.HTTP.Query)
@@ -129,19 +134,19 @@ func (a *API) toolInput(create bool) *huma.Schema {
 		s.Properties[name] = shown[name]
 	}
 	kind := *shown["kind"]
-	kind.Enum = []any{"http", "client"}
+	kind.Enum = []any{"http", "mcp", "client"}
 	s.Properties["kind"] = &kind
 	for name, means := range map[string]string{
 		"functionName":            "Default: derived from the name. It stays when the name changes.",
 		"category":                "Default: empty.",
-		"parameters":              "Default: no parameters.",
-		"access":                  "Default: read for GET, else write, also for kind client; it follows the method as long as it is the default.",
+		"parameters":              "Not for kind mcp. Default: no parameters.",
+		"access":                  "Default: read for GET, else write, also for the kinds mcp and client; it follows the method as long as it is the default.",
 		"confirm":                 "Default: false.",
 		"maxCallsPerConversation": "Default: null, no limit of its own.",
 	} {
 		s.Properties[name] = nullable(shown[name], means)
 	}
-	members := map[string]*huma.Schema{"http": a.httpInput(create), "client": a.clientInput()}
+	members := map[string]*huma.Schema{"http": a.httpInput(create), "mcp": a.mcpInput(create), "client": a.clientInput()}
 	if !create { // the kind of the tool in the path decides
 		maps.Copy(s.Properties, members)
 		return s
@@ -152,10 +157,13 @@ func (a *API) toolInput(create bool) *huma.Schema {
 		word.Enum, word.Examples = []any{kind}, []any{kind}
 		one.Properties = maps.Clone(s.Properties)
 		one.Properties["kind"], one.Properties[kind] = &word, members[kind]
+		if kind == "mcp" {
+			delete(one.Properties, "parameters")
+		}
 		one.Required = append([]string{"name", "description", "kind"}, required...)
 		return &one
 	}
-	return &huma.Schema{Type: huma.TypeObject, OneOf: []*huma.Schema{of("http", "http"), of("client")}, Description: "The kind decides which of the two it is."}
+	return &huma.Schema{Type: huma.TypeObject, OneOf: []*huma.Schema{of("http", "http"), of("mcp", "mcp"), of("client")}, Description: "The kind decides which of these it is."}
 }
 
 // clientInput documents the member client, which may be left out.

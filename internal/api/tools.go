@@ -71,6 +71,7 @@ func (a *API) toolOperations() {
 	write(a, operation{method: http.MethodDelete, path: one, id: "deleteTool", tag: "Tools", scope: parley.ScopeToolsWrite,
 		summary: "Delete a tool", description: "Agents lose it at once. A built-in tool cannot be deleted: 409.", refusals: []int{404, 409}}, a.deleteTool)
 	a.toolTestOperation()
+	a.toolRefreshOperation()
 }
 
 func (a *API) listTools(ctx context.Context, orgID string, in *toolQuery) (reply[ToolList], error) {
@@ -87,7 +88,12 @@ func (a *API) listTools(ctx context.Context, orgID string, in *toolQuery) (reply
 		if err != nil {
 			return refuse[ToolList](err)
 		}
+		m, err := serverOf(ctx, &a.opt.Store.Reader, t)
+		if err != nil {
+			return refuse[ToolList](err)
+		}
 		list.Tools[i] = toolView(t)
+		list.Tools[i].show(t, m, false)
 	}
 	return data(list)
 }
@@ -111,7 +117,13 @@ func (a *API) createTool(_ context.Context, orgID string, in *jsonBody) (effect[
 	return func(ctx context.Context, tx *store.Tx) (reply[Tool], error) {
 		err := tx.CreateTool(ctx, orgID, sealed)
 		view := toolView(t)
-		return reply[Tool]{data: view, warnings: warnings, note: toolNote("create", t, nil, view)}, err
+		r := reply[Tool]{data: view, warnings: warnings, note: toolNote("create", t, nil, view)}
+		if t.MCP != nil {
+			r.after = func(ctx context.Context, r *reply[Tool]) {
+				r.warnings = append(r.warnings, a.discover(ctx, t, &r.data)...)
+			}
+		}
+		return r, err
 	}, nil
 }
 
@@ -127,7 +139,13 @@ func (a *API) getTool(ctx context.Context, orgID string, in *ToolPath) (reply[To
 	if err != nil {
 		return refuse[Tool](err)
 	}
-	return data(toolView(t))
+	m, err := serverOf(ctx, &a.opt.Store.Reader, t)
+	if err != nil {
+		return refuse[Tool](err)
+	}
+	view := toolView(t)
+	view.show(t, m, true)
+	return data(view)
 }
 
 func (a *API) updateTool(_ context.Context, orgID string, in *toolUpdate) (effect[UpdatedTool], error) {
@@ -160,9 +178,31 @@ func (a *API) updateTool(_ context.Context, orgID string, in *toolUpdate) (effec
 		if err := tx.UpdateTool(ctx, orgID, sealed); err != nil {
 			return refuse[UpdatedTool](err)
 		}
-		return reply[UpdatedTool]{data: UpdatedTool{Tool: toolView(t), Updated: true}, message: "Tool updated successfully", warnings: warnings,
-			note: toolNote("update", t, toolView(before), changedView(before, t))}, nil
+		r := reply[UpdatedTool]{data: UpdatedTool{Tool: toolView(t), Updated: true}, message: "Tool updated successfully", warnings: warnings,
+			note: toolNote("update", t, toolView(before), changedView(before, t))}
+		return a.rediscover(ctx, tx, before, t, r)
 	}, nil
+}
+
+// rediscover shows what is known of the server of a changed tool. One that is reached otherwise now is asked anew.
+func (a *API) rediscover(ctx context.Context, tx *store.Tx, before, t parley.Tool, r reply[UpdatedTool]) (reply[UpdatedTool], error) {
+	if t.MCP == nil {
+		return r, nil
+	}
+	if t.MCP.Same(before.MCP) {
+		m, err := serverOf(ctx, &tx.Reader, t)
+		r.data.show(t, m, true)
+		return r, err
+	}
+	if t.MCP.URL != before.MCP.URL {
+		if err := tx.ForgetMCPServer(ctx, t.OrgID, t.ID); err != nil {
+			return r, err
+		}
+	}
+	r.after = func(ctx context.Context, r *reply[UpdatedTool]) {
+		r.warnings = append(r.warnings, a.discover(ctx, t, &r.data.Tool)...)
+	}
+	return r, nil
 }
 
 func (a *API) deleteTool(_ context.Context, orgID string, in *ToolPath) (effect[Deleted], error) {

@@ -129,7 +129,7 @@ func TestBadTools(t *testing.T) {
 	for _, c := range []struct{ body, fields string }{
 		{`{}`, "description,kind,name"},
 		{`{"kind":"http"}`, "description,http,name"},
-		{`{"name":"A","description":"D","kind":"mcp"}`, "kind"},
+		{`{"name":"A","description":"D","kind":"mcp"}`, "mcp"},
 		{`{"name":"A","description":"D","kind":"client","http":{"method":"GET","url":"https://a.example.com/"},"mcp":{},"client":{"timeoutSeconds":61,"retries":1}}`, "client.retries,client.timeoutSeconds,http,mcp"},
 		{`{"name":"A","description":"D","kind":"http","client":{},"http":{"method":"GET","url":"https://a.example.com/"}}`, "client"},
 		{`{"name":"A","description":"D","kind":"builtin"}`, "kind"},

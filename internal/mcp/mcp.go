@@ -158,8 +158,9 @@ func (p *Pool) Call(ctx context.Context, s Server, name string, arguments json.R
 			return Result{}, err
 		}
 		res, t, err := p.call(ctx, e.session, name, arguments)
-		p.leave(e, err != nil && t.broken(err))
-		if err != nil && again && kept && t.untouched(err) {
+		lost := err != nil && kept && t.untouched(err)
+		p.leave(e, lost || err != nil && t.broken(err))
+		if lost && again {
 			continue
 		}
 		return res, err

@@ -29,6 +29,7 @@ type server struct {
 	canceled chan struct{}
 	seen     sync.Map // header names → last values
 	options  *sdk.StreamableHTTPOptions
+	all      []*sdk.Server // of before the restarts, too
 	once     sync.Once
 }
 
@@ -43,6 +44,11 @@ func newServer(t *testing.T, o *sdk.StreamableHTTPOptions) *server {
 	t.Cleanup(func() {
 		s.release()
 		s.Close()
+		for _, at := range s.all {
+			for session := range at.Sessions() { // a process that ends takes them along
+				_ = session.Close()
+			}
+		}
 	})
 	return s
 }
@@ -52,6 +58,7 @@ func (s *server) release() { s.once.Do(func() { close(s.held) }) }
 
 func (s *server) restart() {
 	at := s.functions()
+	s.all = append(s.all, at)
 	var h http.Handler = sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return at }, s.options)
 	s.inner.Store(&h)
 }

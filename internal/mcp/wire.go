@@ -178,11 +178,12 @@ func (t *trip) explain(err error) error {
 	t.mu.Lock()
 	status := t.status
 	t.mu.Unlock()
+	plain := status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusTooManyRequests || status >= 500
+	if said, ok := errors.AsType[*jsonrpc.Error](err); ok && !plain {
+		return &Failure{Kind: FailureRefused, Said: said.Message, err: err}
+	}
 	if status >= 400 {
 		return &Failure{Kind: FailureStatus, Status: status, err: err}
-	}
-	if said, ok := errors.AsType[*jsonrpc.Error](err); ok {
-		return &Failure{Kind: FailureRefused, Said: said.Message, err: err}
 	}
 	return &Failure{Kind: FailureProtocol, err: err}
 }

@@ -43,6 +43,9 @@ type finding struct {
 // server stands in the result.
 func (r *Runner) Refresh(ctx context.Context, t parley.Tool) (parley.MCPServer, error) {
 	f := r.refresh(t)
+	if f == nil && r.egress == nil {
+		return parley.MCPServer{State: parley.MCPUnknown, Error: "This server makes no requests for tools."}, nil
+	}
 	if f == nil {
 		return parley.MCPServer{State: parley.MCPUnknown, Error: "Too many servers are being asked at the moment. Try again in some seconds."}, nil
 	}
