@@ -83,10 +83,6 @@ type Runner struct {
 	kinds    map[parley.ToolKind]executor
 }
 
-// function is a built-in tool. It answers with the text for the model, or with an
-// argumentError for arguments it cannot use. It must return soon after ctx ends.
-type function func(ctx context.Context, j job) (string, error)
-
 // argumentError says what is wrong with the arguments, in words that help the model to correct them.
 type argumentError struct{ msg string }
 
@@ -104,7 +100,7 @@ func New(o Options) *Runner {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
+	r.builtins = r.functions()
 	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http}
 	return r
 }
@@ -239,14 +235,4 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 		return t, err
 	}
 	return Open(r.ring, sealed)
-}
-
-// builtin runs a function of this package.
-func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
-	fn, ok := r.builtins[j.tool.ID]
-	if !ok {
-		return answer{}, fmt.Errorf("no function for %s", j.tool.ID)
-	}
-	text, err := fn(ctx, j)
-	return say(text), err
 }
