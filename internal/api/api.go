@@ -97,6 +97,7 @@ func (a *API) operations() {
 	a.embedOperations()
 	a.numberOperations()
 	a.toolOperations()
+	a.secretOperations()
 	a.conversationOperations()
 	a.recordingOperations()
 	a.chatOperations()

@@ -42,6 +42,7 @@ func configuration(version string) huma.Config {
 		{Name: "Agents", Description: "Assistants for calls and chats."},
 		{Name: "Phone numbers", Description: "The numbers that voice agents answer, and what the Twilio account has."},
 		{Name: "Tools", Description: "What agents can do: the built-in tools and the organization's own."},
+		{Name: "Secrets", Description: "Credentials that tools refer to by name."},
 		{Name: "Conversations", Description: "What was said and what happened, read from the event log."},
 		{Name: "Chat", Description: "Sending a message to a chat agent."},
 		{Name: "Web calls", Description: "Calls in the browser: a page's microphone talks to a voice agent."},

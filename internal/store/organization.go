@@ -59,6 +59,7 @@ func (r *Reader) HasSealed(ctx context.Context) (bool, error) {
 	for _, q := range []string{
 		`SELECT COUNT(*) FROM organization WHERE twilio_auth_token IS NOT NULL OR openai_key IS NOT NULL`,
 		`SELECT COUNT(*) FROM tool WHERE headers IS NOT NULL OR query IS NOT NULL`,
+		`SELECT COUNT(*) FROM secret`,
 		`SELECT COUNT(*) FROM agent WHERE identity_secret IS NOT NULL AND org_id > ''`, // read from an index of few
 	} {
 		var n int64

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"tools", tools},
 		{"tool lists", toolLists},
 		{"one function name of two wins", toolRace},
+		{"secrets", secrets},
 		{"conversations", conversations},
 		{"conversation lists", conversationLists},
 		{"events", events},

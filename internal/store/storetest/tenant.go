@@ -32,6 +32,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.AppendAudit(ctx, owner.ID, parley.AuditEntry{ID: parley.NewID(), At: Now(), Resource: parley.AuditResource{Type: "agent", ID: agent.ID}}),
 			claimed(ctx, tx, owner.ID),
 			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
+			putSecret(ctx, tx, owner.ID, "sealed"),
 			tx.AddNumber(ctx, owner.ID, ownersNumber()),
 			savedVisitor(ctx, tx, agent),
 			tx.CreateVisitorSession(ctx, owner.ID, ownersSession(agent), []byte("visitor")),
@@ -207,6 +208,28 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		"ListTools": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			_, total, err := tx.ListTools(ctx, orgID, parley.ToolFilter{Kind: parley.ToolHTTP, Search: "look", Category: "shop"})
 			return nothing(total, err)
+		},
+		"LoadTools": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			tools, err := tx.LoadTools(ctx, orgID, []string{ownersTool("").ID})
+			return nothing(len(tools), err)
+		},
+		"ListSecrets": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			list, err := tx.ListSecrets(ctx, orgID)
+			return nothing(len(list), err)
+		},
+		"FindSecret": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindSecret(ctx, orgID, ownersSecret)
+			return err
+		},
+		"LoadSecrets": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			values, err := tx.LoadSecrets(ctx, orgID, []string{ownersSecret})
+			return nothing(len(values), err)
+		},
+		"PutSecret": func(ctx context.Context, tx *store.Tx, _ string) error {
+			return nothing(0, putSecret(ctx, tx, parley.NewID(), "stolen"))
+		},
+		"DeleteSecret": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeleteSecret(ctx, orgID, ownersSecret)
 		},
 		"CreateTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			err := tx.CreateTool(ctx, orgID, ownersTool(orgID)) // the function name is free here
@@ -396,9 +419,10 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	login, _, err15 := st.FindLoginHolder(ctx, []byte("cookie"), Now())
 	visitor, err12 := st.FindVisitor(ctx, orgID, ownersVisitor(agent).ID)
 	session, err13 := st.FindVisitorSession(ctx, []byte("visitor"))
+	secret, err16 := st.LoadSecrets(ctx, orgID, []string{ownersSecret})
 	feedback, err14 := st.ListFeedback(ctx, orgID, call.ID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login, secret}
 }
