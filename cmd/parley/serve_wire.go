@@ -33,7 +33,7 @@ import (
 
 // wire makes every part and connects it with the parts below it.
 func (a *app) wire(context.Context) error {
-	gate, err := egress.New(egress.Options{Allow: a.cfg.Egress()})
+	gate, err := a.openGate()
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,20 @@ func (a *app) wire(context.Context) error {
 	a.wireServer()
 	a.countThings()
 	return nil
+}
+
+// openGate makes the only way to addresses that users give. Tools must reach neither this server nor its profiles.
+func (a *app) openGate() (*egress.Gate, error) {
+	own := []string{a.listener.Addr().String()}
+	if a.cfg.DebugListen != "" {
+		own = append(own, a.cfg.DebugListen)
+	}
+	gate, err := egress.New(egress.Options{Allow: a.cfg.Egress(), Own: own})
+	if err != nil {
+		return nil, err
+	}
+	a.onClose("egress", func(context.Context) error { gate.Close(); return nil })
+	return gate, nil
 }
 
 // promiseLife is how long a slot is kept for a call whose media stream has not come: what its token lives.

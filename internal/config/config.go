@@ -195,7 +195,9 @@ func (s Serve) checkNetworks() error {
 	}
 	for _, entry := range split(s.EgressAllow) {
 		_, errNet := parseNetwork(entry)
-		if host, port, err := net.SplitHostPort(entry); errNet != nil && (err != nil || host == "" || port == "") {
+		host, port, err := net.SplitHostPort(entry)
+		n, errPort := strconv.ParseUint(port, 10, 16)
+		if errNet != nil && (err != nil || host == "" || errPort != nil || n == 0) {
 			return problem("PARLEY_EGRESS_ALLOW", fmt.Sprintf("has the entry %q", entry), "give CIDRs such as 10.0.0.0/8 or host:port pairs, separated by commas")
 		}
 	}

@@ -44,6 +44,7 @@ func TestValidateNamesVariableAndRemedy(t *testing.T) {
 		"proxy address":         {func(s *Serve) { s.TrustedProxies = "10.0.0.1" }, ""},
 		"egress":                {func(s *Serve) { s.EgressAllow = "10.0.0.0/8,api.local:80" }, ""},
 		"egress bad":            {func(s *Serve) { s.EgressAllow = "api.local" }, "PARLEY_EGRESS_ALLOW"},
+		"egress bad port":       {func(s *Serve) { s.EgressAllow = "api.local:http" }, "PARLEY_EGRESS_ALLOW"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
