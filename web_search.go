@@ -31,6 +31,14 @@ func (p SearchProvider) DefaultURL() string {
 	return ""
 }
 
+// Address is where the searches go.
+func (w WebSearch) Address() string {
+	if w.URL != "" {
+		return w.URL
+	}
+	return w.Provider.DefaultURL()
+}
+
 // Apply reads the settings of a PATCH request. Another provider begins anew: an address or a key of the former one
 // must not go to it.
 func (w WebSearch) Apply(in *Input) WebSearch {

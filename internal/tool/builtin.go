@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -17,6 +18,11 @@ func (r *Runner) functions() map[string]function {
 		"calculator":    r.calculator,
 		"collect_input": r.collectInput,
 		"current_time":  r.currentTime,
+
+		"knowledge_search": r.knowledgeSearch,
+		"recall":           r.recall,
+		"remember":         r.remember,
+		"web_search":       r.webSearch,
 	}
 }
 
@@ -27,6 +33,9 @@ func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
 		return answer{}, fmt.Errorf("no function for %s", j.tool.ID)
 	}
 	text, err := fn(ctx, j)
+	if failed, ok := errors.AsType[*failure](err); ok {
+		return answer{failed.text, failed.detail}, err
+	}
 	return say(text), err
 }
 

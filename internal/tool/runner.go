@@ -114,7 +114,7 @@ func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []pa
 	}
 	tools := make([]parley.Tool, 0, len(toolIDs))
 	for _, id := range toolIDs {
-		if t, ok := stored[id]; ok {
+		if t, ok := stored[id]; ok && r.offered(ctx, orgID, t) {
 			t.HTTP = nil
 			tools = append(tools, t)
 		}
