@@ -2,6 +2,9 @@ package parley
 
 import "encoding/json"
 
+// ToolKnowledgeSearch is the slug of the tool that finds an agent's documents.
+const ToolKnowledgeSearch = "knowledge_search"
+
 // assistTools help an agent to understand, to remember and to look things up.
 var assistTools = []Tool{
 	{
@@ -21,9 +24,9 @@ var assistTools = []Tool{
 			`"required":["kind","heard"],"additionalProperties":false}`),
 	},
 	{
-		ID:           "knowledge_search",
+		ID:           ToolKnowledgeSearch,
 		Name:         "Knowledge search",
-		FunctionName: "knowledge_search",
+		FunctionName: ToolKnowledgeSearch,
 		Description: "Searches the documents that you were given, such as prices, opening hours, terms and instructions. Use it before you answer a question about " +
 			"the company or its products, and answer from what it finds. If it finds nothing that fits, say that you do not know.",
 		Category: "information",
@@ -60,9 +63,9 @@ var assistTools = []Tool{
 	},
 	{
 		ID:           ToolWebSearch,
-		Name:         "Web search",
+		Name:         "Web Search", // the seed's own words
 		FunctionName: ToolWebSearch,
-		Description:  "Searches the web and gives titles, addresses and short extracts. Use it for what is recent or not in your instructions, and say where an answer comes from.",
+		Description:  "Search the web for information. It gives titles, addresses and short extracts. Use it for what is recent or not in your instructions, and say where an answer comes from.",
 		Category:     "information",
 		Kind:         ToolBuiltin,
 		Access:       AccessRead,

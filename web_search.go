@@ -69,6 +69,7 @@ func (w WebSearch) Apply(in *Input) WebSearch {
 	}
 	in.secret("apiKey", &w.APIKey)
 	switch {
+	case w == WebSearch{}: // nothing was there, and nothing was sent
 	case w.Provider == "":
 		in.Fail("provider", "is required: searxng, brave or tavily.")
 	case w.Provider == SearchSearXNG && w.URL == "":

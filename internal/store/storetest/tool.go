@@ -103,13 +103,13 @@ func toolLists(t *testing.T, st *store.Store) {
 		want  string
 		total int
 	}{
-		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,Web search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 15},
-		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Collect input,Current time,End call,Knowledge search,Leave voicemail,Recall,Remember,Send key tones,Transfer call,Web search,Zebra,STRASSE,Ärger 100%_,Dial", 15},
-		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,Web search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 15},
-		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Collect input,Current time,Dial,End call,Knowledge search,Leave voicemail,Recall,Remember,Send key tones,STRASSE,Transfer call,Web search,Zebra,Ärger 100%_", 15},
+		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 15},
+		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Collect input,Current time,End call,Knowledge search,Leave voicemail,Recall,Remember,Send key tones,Transfer call,Web Search,Zebra,STRASSE,Ärger 100%_,Dial", 15},
+		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 15},
+		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Collect input,Current time,Dial,End call,Knowledge search,Leave voicemail,Recall,Remember,Send key tones,STRASSE,Transfer call,Web Search,Zebra,Ärger 100%_", 15},
 		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Collect input,Current time", 15},
 		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 15}, "", 15},
-		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "Web search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 11},
+		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 11},
 		{"own", parley.ToolFilter{Kind: parley.ToolHTTP, Limit: 1}, "Dial", 4},
 		{"category", parley.ToolFilter{Category: "shop"}, "Ärger 100%_,STRASSE,Zebra", 3},
 		{"folded search", parley.ToolFilter{Search: "straße"}, "STRASSE", 1},
