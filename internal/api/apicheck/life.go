@@ -54,7 +54,7 @@ type lifeStep struct {
 	stale          bool // with the ETag of an earlier state
 }
 
-var lifeSteps = []lifeStep{{"GET", "", 200, false}, {"PATCH", "", 200, false}, {"PATCH", "", 412, true}, {"DELETE", "", 200, false}, {"GET", "", 404, false}, {"DELETE", "", 404, false},
+var lifeSteps = []lifeStep{{"GET", "", 200, false}, {"PATCH", "", 200, false}, {"PATCH", "", 412, true}, {"PUT", "", 200, false}, {"DELETE", "", 200, false}, {"GET", "", 404, false}, {"DELETE", "", 404, false},
 	{"PATCH", "", 404, false}, {"POST", "/restore", 200, false}, {"GET", "", 200, false}}
 
 func (c *checker) step(ctx context.Context, l *life, s lifeStep) (ok bool, err error) {
