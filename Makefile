@@ -3,9 +3,9 @@ GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
-CONCURRENT := ./internal/ws ./internal/record ./internal/capacity ./internal/trace ./internal/number ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
+CONCURRENT := ./internal/ws ./internal/record ./internal/capacity ./internal/trace ./internal/number ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server ./internal/egress
 
-.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api load-chat clean
+.PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api load-chat load-tools clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ load-api: ## reading and creating agents, beside a bare handler in the same run,
 
 load-chat: ## 100, 500 and 5,000 streamed chats, beside a bare reverse proxy in the same run
 	go run ./cmd/parley-load chat
+
+load-tools: ## what a tool call adds to the tool's own time, and others beside 1,000 slow tool calls
+	go run ./cmd/parley-load tools
 
 clean:
 	rm -rf $(BIN) parley-data

@@ -59,6 +59,7 @@ type Tool struct {
 	Parameters   json.RawMessage // JSON Schema, type object, draft 2020-12; compact
 	HTTP         *HTTPTool       // of kind http only
 	MCP          *MCPTool        // of kind mcp only
+	Client       *ClientTool     // of kind client only
 	Remote       string          // of one function of an MCP server: its name there; never stored
 	Access       string          // read, write
 	Confirm      bool            // runs only after the person agreed

@@ -86,3 +86,15 @@ func hiddenNames(m map[string]string) (names []string) {
 	}
 	return names
 }
+
+// Credentials are the hidden values of headers and query, and their last words: what stands after an authentication
+// scheme. Where an answer holds one of them, it is masked.
+func (h HTTPTool) Credentials() (values []string) {
+	for _, m := range []map[string]string{h.Headers, h.Query} {
+		for _, name := range hiddenNames(m) {
+			words := strings.Fields(m[name])
+			values = append(values, m[name], words[len(words)-1])
+		}
+	}
+	return values
+}

@@ -85,3 +85,50 @@ func onlyTemplates(parts []templatePart) bool {
 func isAuthScheme(word string) bool {
 	return slices.Contains([]string{"bearer", "basic", "token", "apikey"}, strings.ToLower(word))
 }
+
+// FillTemplate replaces the placeholders of a text by what value returns for them. What stands literally goes through
+// unchanged. The first error of value ends it. A text with malformed placeholders is an error without a quotation.
+func FillTemplate(text string, value func(source, name string) (string, error)) (string, error) {
+	if !strings.Contains(text, "{{") {
+		return text, nil
+	}
+	parts, problem := parseTemplate(text)
+	if problem != "" {
+		return "", Errorf(CodeInvalid, "A template %s", problem)
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.literal)
+		if p.source == "" {
+			continue
+		}
+		v, err := value(p.source, p.name)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(v)
+	}
+	return b.String(), nil
+}
+
+// TemplateNames returns the names that texts use of a source (args, secret, context), each once, in order.
+func TemplateNames(source string, texts ...string) (names []string) {
+	for _, text := range texts {
+		parts, _ := parseTemplate(text)
+		for _, p := range parts {
+			if p.source == source && !slices.Contains(names, p.name) {
+				names = append(names, p.name)
+			}
+		}
+	}
+	return names
+}
+
+// LoneArgument returns the argument that a text consists of, when it is one {{args.name}} and nothing else.
+func LoneArgument(text string) (name string, ok bool) {
+	parts, problem := parseTemplate(text)
+	if problem != "" || len(parts) != 1 || parts[0].source != "args" {
+		return "", false
+	}
+	return parts[0].name, true
+}

@@ -10,6 +10,7 @@
 //	go run ./cmd/parley-load voice [--calls 15,50,100] [--duration 20s] [--clears 10s] [--rounds 3] [--json]
 //	go run ./cmd/parley-load api [--clients 8] [--rounds 5] [--round 2s] [--agents 10000] [--json]
 //	go run ./cmd/parley-load chat [--streams 100,500,5000] [--duration 20s] [--first-token 0s] [--json]
+//	go run ./cmd/parley-load tools [--chats 4] [--tool-time 0s] [--slow 1000] [--others 20] [--calls 10] [--duration 10s] [--json]
 //	go run ./cmd/parley-load soak [--calls 2000] [--long 20] [--at-once 60]
 //	go run ./cmd/parley-load [calls] [--calls 100] [--duration 30s] [--interrupt] [--json] [--keep]
 //
@@ -70,6 +71,7 @@ type commands struct {
 	Proxy      proxyOptions      `cmd:"" name:"sse-proxy" hidden:"" help:"The proxy that chat starts."`
 	Relay      relayOptions      `cmd:"" hidden:"" help:"The relay that voice starts."`
 	Bare       bareOptions       `cmd:"" hidden:"" help:"The bare handlers that api starts."`
+	Tools      toolsOptions      `cmd:"" help:"What a tool call adds to the tool's own time, and whether slow tools are felt by others."`
 	Soak       soakOptions       `cmd:"" help:"Whether thousands of calls leave memory, goroutines and descriptors where they were."`
 }
 

@@ -59,6 +59,7 @@ var validBodies = map[string]string{
 	"patch /api/v1/phone-numbers/{phoneNumberId}":         `{"label":"Stolen"}`,
 	"post /api/v1/tools":                                  toolBody,
 	"patch /api/v1/tools/{toolId}":                        `{"name":"Stolen"}`,
+	"post /api/v1/tools/{toolId}/test":                    `{"dryRun":true}`,
 	"put /api/v1/secrets/{secretName}":                    `{"value":"stolen"}`,
 	"post /api/v1/agents/{agentId}/documents":             `{"name":"Stolen","text":"Stolen"}`,
 	"put /api/v1/agents/{agentId}/documents/{documentId}": `{"name":"Stolen","text":"Stolen"}`,

@@ -32,7 +32,7 @@ type NotesDeleted struct {
 
 // ContactPath names a person.
 type ContactPath struct {
-	ContactID string `path:"contactId" maxLength:"255" doc:"The contactId of the person's conversations, percent-encoded, such as %2B14155550123." example:"+14155550123"`
+	ContactID string `path:"contactId" maxLength:"255" doc:"A telephone number in E.164, percent-encoded such as %2B14155550123, or the id that tools get as context.contactId." example:"+14155550123"`
 }
 
 type noteDelete struct {
@@ -52,7 +52,7 @@ func (a *API) listNotes(ctx context.Context, orgID string, in *ContactPath) (rep
 	if err := checkContact(in.ContactID); err != nil {
 		return refuse[NoteList](err)
 	}
-	notes, err := a.opt.Store.ListNotes(ctx, orgID, in.ContactID)
+	notes, err := a.opt.Store.ListNotes(ctx, orgID, contactOf(orgID, in.ContactID))
 	if err == nil && len(notes) == 0 {
 		err = errNoNotes
 	}
@@ -69,7 +69,7 @@ func (a *API) deleteNotes(_ context.Context, orgID string, in *noteDelete) (effe
 	}
 	contact, key := strings.Clone(in.ContactID), strings.Clone(in.Key)
 	return func(ctx context.Context, tx *store.Tx) (reply[NotesDeleted], error) {
-		n, err := tx.DeleteNotes(ctx, orgID, contact, key)
+		n, err := tx.DeleteNotes(ctx, orgID, contactOf(orgID, contact), key)
 		if err == nil && n == 0 {
 			err = errNoNotes
 		}
@@ -77,6 +77,14 @@ func (a *API) deleteNotes(_ context.Context, orgID string, in *noteDelete) (effe
 		return reply[NotesDeleted]{data: gone, message: "Notes deleted successfully", note: &note{action: "forget",
 			resource: parley.AuditResource{Type: "contact", ID: contact, Name: contact}, after: map[string]any{"key": key, "deleted": n}}}, err
 	}, nil
+}
+
+// contactOf is the contact id of a person who is named by a telephone number or by the id itself.
+func contactOf(orgID, named string) string {
+	if parley.IsE164(named) {
+		return parley.PhoneContact(orgID, named)
+	}
+	return named
 }
 
 // errNoNotes: whoever cannot be told from somebody who does not exist is answered the same.

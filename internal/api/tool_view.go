@@ -13,19 +13,20 @@ import (
 
 // Tool is a tool on the wire.
 type Tool struct {
-	ID                      string     `json:"id" example:"01a20b45-322f-7a31-8c55-2f6e7d9b1c04" doc:"A UUID; of a built-in tool its slug."`
-	Name                    string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" doc:"For people." example:"Look up order"`
-	FunctionName            string     `json:"functionName" pattern:"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" doc:"For the model; unique in the organization." example:"look_up_order"`
-	Description             string     `json:"description" minLength:"1" maxLength:"1024" pattern:"\\S" doc:"Tells the model what the tool does and when to use it." example:"Tells state and delivery date of an order."`
-	Category                string     `json:"category" maxLength:"100" doc:"For people, to group tools." example:"shop"`
-	Kind                    string     `json:"kind" enum:"builtin,http,mcp,client" doc:"What runs it; fixed at creation." example:"http"`
-	Parameters              toolSchema `json:"parameters"`
-	HTTP                    *HTTPTool  `json:"http,omitempty" doc:"Of kind http only."`
-	Access                  string     `json:"access" enum:"read,write" doc:"Whether the tool changes anything." example:"read"`
-	Confirm                 bool       `json:"confirm" doc:"The tool runs only after the person agreed." example:"false"`
-	MaxCallsPerConversation *int       `json:"maxCallsPerConversation" minimum:"1" maximum:"1000" doc:"null = no limit of its own."`
-	CreatedAt               *time.Time `json:"createdAt" doc:"null for built-in tools."`
-	UpdatedAt               *time.Time `json:"updatedAt" doc:"null for built-in tools."`
+	ID                      string      `json:"id" example:"01a20b45-322f-7a31-8c55-2f6e7d9b1c04" doc:"A UUID; of a built-in tool its slug."`
+	Name                    string      `json:"name" minLength:"1" maxLength:"100" pattern:"\\S" doc:"For people." example:"Look up order"`
+	FunctionName            string      `json:"functionName" pattern:"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$" doc:"For the model; unique in the organization." example:"look_up_order"`
+	Description             string      `json:"description" minLength:"1" maxLength:"1024" pattern:"\\S" doc:"Tells the model what the tool does and when to use it." example:"Tells state and delivery date of an order."`
+	Category                string      `json:"category" maxLength:"100" doc:"For people, to group tools." example:"shop"`
+	Kind                    string      `json:"kind" enum:"builtin,http,mcp,client" doc:"What runs it; fixed at creation." example:"http"`
+	Parameters              toolSchema  `json:"parameters"`
+	HTTP                    *HTTPTool   `json:"http,omitempty" doc:"Of kind http only."`
+	Client                  *ClientTool `json:"client,omitempty" doc:"Of kind client only."`
+	Access                  string      `json:"access" enum:"read,write" doc:"Whether the tool changes anything." example:"read"`
+	Confirm                 bool        `json:"confirm" doc:"The tool runs only after the person agreed." example:"false"`
+	MaxCallsPerConversation *int        `json:"maxCallsPerConversation" minimum:"1" maximum:"1000" doc:"null = no limit of its own."`
+	CreatedAt               *time.Time  `json:"createdAt" doc:"null for built-in tools."`
+	UpdatedAt               *time.Time  `json:"updatedAt" doc:"null for built-in tools."`
 }
 
 // UpdatedTool is the answer to a PATCH.
@@ -43,6 +44,11 @@ type HTTPTool struct {
 	Body           toolBody          `json:"body"`
 	TimeoutSeconds int               `json:"timeoutSeconds" minimum:"1" maximum:"60" default:"10" doc:"How long the tool waits for an answer." example:"10"`
 	ResultPath     string            `json:"resultPath" maxLength:"500" default:"" example:"/data/0" doc:"JSON Pointer (RFC 6901) into the answer; empty = all of it."`
+}
+
+// ClientTool is how a handler of a web page runs a tool.
+type ClientTool struct {
+	TimeoutSeconds int `json:"timeoutSeconds" minimum:"1" maximum:"60" default:"15" doc:"How long the page has for a result." example:"15"`
 }
 
 // toolSchema is the JSON Schema of a tool's parameters.
@@ -88,6 +94,9 @@ func toolView(t parley.Tool) Tool {
 		v.HTTP = &HTTPTool{Method: h.Method, URL: h.URL, Headers: h.Headers, Query: h.Query, Body: toolBody(h.Body),
 			TimeoutSeconds: h.TimeoutSeconds, ResultPath: h.ResultPath}
 	}
+	if t.Client != nil {
+		v.Client = &ClientTool{t.Client.TimeoutSeconds}
+	}
 	if t.Kind != parley.ToolBuiltin {
 		v.CreatedAt, v.UpdatedAt = &t.CreatedAt, &t.UpdatedAt
 	}
@@ -120,23 +129,41 @@ func (a *API) toolInput(create bool) *huma.Schema {
 		s.Properties[name] = shown[name]
 	}
 	kind := *shown["kind"]
-	kind.Enum = []any{"http"}
+	kind.Enum = []any{"http", "client"}
 	s.Properties["kind"] = &kind
 	for name, means := range map[string]string{
 		"functionName":            "Default: derived from the name. It stays when the name changes.",
 		"category":                "Default: empty.",
 		"parameters":              "Default: no parameters.",
-		"access":                  "Default: read for GET, else write; it follows the method as long as it is the default.",
+		"access":                  "Default: read for GET, else write, also for kind client; it follows the method as long as it is the default.",
 		"confirm":                 "Default: false.",
 		"maxCallsPerConversation": "Default: null, no limit of its own.",
 	} {
 		s.Properties[name] = nullable(shown[name], means)
 	}
-	s.Properties["http"] = a.httpInput(create)
-	if create {
-		s.Required = []string{"name", "description", "kind", "http"}
+	members := map[string]*huma.Schema{"http": a.httpInput(create), "client": a.clientInput()}
+	if !create { // the kind of the tool in the path decides
+		maps.Copy(s.Properties, members)
+		return s
 	}
-	return s
+	of := func(kind string, required ...string) *huma.Schema {
+		one := *s
+		word := *shown["kind"]
+		word.Enum = []any{kind}
+		one.Properties = maps.Clone(s.Properties)
+		one.Properties["kind"], one.Properties[kind] = &word, members[kind]
+		one.Required = append([]string{"name", "description", "kind"}, required...)
+		return &one
+	}
+	return &huma.Schema{Type: huma.TypeObject, OneOf: []*huma.Schema{of("http", "http"), of("client")}, Description: "The kind decides which of the two it is."}
+}
+
+// clientInput documents the member client, which may be left out.
+func (a *API) clientInput() *huma.Schema {
+	full := a.inline(reflect.TypeFor[ClientTool]())
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Nullable: true, Description: "For kind client only: a handler that the " +
+		"page with the chat registers under functionName. null = the defaults.",
+		Properties: map[string]*huma.Schema{"timeoutSeconds": nullable(full.Properties["timeoutSeconds"], "Default: 15.")}}
 }
 
 const httpNote = "Templates {{args.name}}, {{secret.NAME}} and {{context.callerNumber|contactId|conversationId|agentId|organizationId|visitor.sub}} " +

@@ -11,6 +11,7 @@ import (
 
 	"parley"
 	"parley/internal/store"
+	"parley/internal/tool"
 )
 
 // begin checks a request, puts its message on record together with the run, and starts the turn. The model is asked
@@ -35,7 +36,7 @@ func (s *Service) start(ctx context.Context, orgID string, req Request, t *turn)
 	if err != nil {
 		return err
 	}
-	if err := t.equip(ctx, agent); err != nil {
+	if err := t.equip(ctx, agent, req.ClientTools); err != nil {
 		return err
 	}
 	t.run = newRun(orgID, agent.ID, req.ConversationID)
@@ -47,13 +48,15 @@ func (s *Service) start(ctx context.Context, orgID string, req Request, t *turn)
 	return s.accept(ctx, t, req)
 }
 
-// equip gives a turn what it asks the model with.
-func (t *turn) equip(ctx context.Context, agent parley.Agent) (err error) {
+// equip gives a turn what it asks the model with. Of the client tools only those are offered that the page can run.
+func (t *turn) equip(ctx context.Context, agent parley.Agent, ofPage []string) (err error) {
 	t.agent = agent
 	if t.endpoint, err = t.s.o.Endpoint(ctx, agent.OrgID); err != nil {
 		return fmt.Errorf("finding the model provider: %w", err)
 	}
-	t.tools = slices.DeleteFunc(t.s.o.Tools.Tools(ctx, agent.OrgID, agent.ToolIDs), func(t parley.Tool) bool { return t.Control })
+	t.tools = slices.DeleteFunc(t.s.o.Tools.Tools(ctx, agent.OrgID, agent.ToolIDs), func(t parley.Tool) bool {
+		return t.Control || tool.IsClient(t) && !slices.Contains(ofPage, t.FunctionName)
+	})
 	t.budget = historyBudget(agent.Model)
 	return nil
 }

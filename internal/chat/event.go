@@ -1,10 +1,13 @@
 package chat
 
+import "encoding/json"
+
 // Event types of a run, as a reader sees them (contract §7).
 const (
 	EventDelta            = "message.delta"     // DeltaData
 	EventMessageCompleted = "message.completed" // MessageData
 	EventToolStarted      = "tool.started"      // ToolData
+	EventToolRequested    = "tool.requested"    // ToolRequestedData: the page shall run it
 	EventToolCompleted    = "tool.completed"    // ToolData
 	EventError            = "error"             // ErrorData
 	EventRunCompleted     = "run.completed"     // DoneData; always the last
@@ -36,6 +39,15 @@ type DeltaData struct {
 type ToolData struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
+}
+
+// ToolRequestedData asks the page with the chat to run a tool call. One page claims RequestID, runs its handler of the
+// name and posts the result; see ClaimTool and AnswerTool.
+type ToolRequestedData struct {
+	ID        string          `json:"id"` // of the call, as in ToolData
+	RequestID string          `json:"requestId"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments"` // an object
 }
 
 // MessageData is the whole answer.

@@ -53,7 +53,7 @@ func (s *Service) keep() {
 	}
 }
 
-// mourn looks after lost runs, and deletes old chunks. It is not the keeper's work: leases must be renewed meanwhile.
+// mourn looks after lost runs and ratings that wait for the log, and deletes old chunks. It is not the keeper's work: leases must be renewed meanwhile.
 func (s *Service) mourn() {
 	look, sweep := time.NewTicker(lookEvery), time.NewTicker(sweepEvery)
 	defer look.Stop()
@@ -65,8 +65,11 @@ func (s *Service) mourn() {
 			return
 		case <-look.C:
 			err = s.reapExpired(s.others)
+			if s.o.Store.Shared() { // else ratings wait only when a message came between
+				err = errors.Join(err, s.logRatings(s.others))
+			}
 		case <-sweep.C:
-			err = s.sweep(s.others)
+			err = errors.Join(s.sweep(s.others), s.logRatings(s.others))
 		}
 		if err != nil && s.others.Err() == nil {
 			s.log.Error("looking after lost chat runs", slog.Any("error", err))
@@ -201,6 +204,11 @@ func (r *Run) size() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 1024 + 2*len(r.text) + 128*len(r.marks)
+	for _, m := range r.marks {
+		if d, ok := m.Data.(ToolRequestedData); ok {
+			n += len(d.Arguments)
+		}
+	}
 	for _, c := range r.result.ToolCalls {
 		n += 256 + len(c.Arguments)
 		if c.Result != nil {

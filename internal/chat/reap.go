@@ -69,7 +69,7 @@ func (s *Service) successor(ctx context.Context, row store.Run) *turn {
 	if s.enter(t) != nil {
 		return nil
 	}
-	if t.equip(ctx, agent) != nil {
+	if t.equip(ctx, agent, nil) != nil { // which page is still there is not known
 		s.release(t)
 		return nil
 	}

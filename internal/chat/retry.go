@@ -12,7 +12,9 @@ import (
 type RetryRequest struct {
 	RunID     string
 	VisitorID string // as in Request
-	Claim     func(ctx context.Context, tx *store.Tx, runID string) error
+	// ClientTools are those of the page now, as in Request.
+	ClientTools []string
+	Claim       func(ctx context.Context, tx *store.Tx, runID string) error
 }
 
 // Retry begins a run that answers the newest message of a conversation again. The answer before it stays on record as
@@ -37,7 +39,7 @@ func (s *Service) Retry(ctx context.Context, orgID string, req RetryRequest) (*R
 	}
 	return s.Start(ctx, orgID, Request{
 		AgentID: conv.AgentID, ConversationID: conv.ID, Message: message.Text, Test: conv.Test, VisitorID: req.VisitorID,
-		Claim: req.Claim, replaces: row, messageID: message.ItemID,
+		ClientTools: req.ClientTools, Claim: req.Claim, replaces: row, messageID: message.ItemID,
 	})
 }
 

@@ -97,5 +97,9 @@ func (r *Run) load(c store.Chunk) {
 		var d ToolData
 		_ = json.Unmarshal([]byte(c.Data), &d) // our own
 		r.add(c.Type, d)
+	case EventToolRequested:
+		var d ToolRequestedData
+		_ = json.Unmarshal([]byte(c.Data), &d) // our own
+		r.add(c.Type, d)
 	}
 }

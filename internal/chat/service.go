@@ -119,6 +119,9 @@ type Request struct {
 	// ClientMessageID is the visitor's own id of the message: sent again, it finds the run that it began. "" has none.
 	ClientMessageID string
 	Origin          string // of the site, kept with a new conversation
+	// ClientTools are the function names for which the page with the chat has a handler: of the agent's client tools the
+	// model is offered these.
+	ClientTools []string
 	// Claim, if any, joins the transaction that begins the run; when it fails, nothing has begun and Start
 	// returns its error.
 	Claim func(ctx context.Context, tx *store.Tx, runID string) error

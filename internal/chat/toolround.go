@@ -41,6 +41,7 @@ func (t *turn) runTools(ctx context.Context, calls []openai.ChatToolCall) ([]ope
 			j.result = t.s.o.Tools.Run(ctx, tool.Call{
 				OrgID: t.run.OrgID, ConversationID: t.conv.ID, AgentID: t.agent.ID, CallID: j.call.ID,
 				Name: j.call.Name, Arguments: json.RawMessage(j.call.Arguments), Offered: t.tools,
+				Page: t.page,
 			})
 			<-slots
 			done <- j

@@ -45,13 +45,16 @@ func (g *Gate) transport() *http.Transport {
 		DialContext:            g.dial,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // guard asks for gzip and unpacks it under a bound
-		MaxIdleConns:           64,
+		MaxIdleConns:           32,
 		MaxIdleConnsPerHost:    16,
 		MaxConnsPerHost:        1024,
 		IdleConnTimeout:        30 * time.Second,
 		TLSHandshakeTimeout:    dialTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
+		// By default a server may fill 4 MiB of memory for each request before anything reads it, and a connection that
+		// is dead is found out only by those who wait.
+		HTTP2: &http.HTTP2Config{MaxReceiveBufferPerStream: 256 << 10, MaxReceiveBufferPerConnection: 4 << 20, SendPingTimeout: 15 * time.Second, PingTimeout: dialTimeout},
 	}
 }
 

@@ -199,7 +199,12 @@ func TestClientsAreForgottenWithTheirConnections(t *testing.T) {
 
 func TestHTTP2IsSpoken(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/big" {
+			_, _ = w.Write(make([]byte, 20<<20))
+		}
+		_, _ = io.WriteString(w, r.Proto)
+	}))
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)
@@ -209,6 +214,9 @@ func TestHTTP2IsSpoken(t *testing.T) {
 	res, err := g.Do("org", request(t, "GET", s.URL, ""), Follow{})
 	if err != nil || string(res.Body) != "HTTP/2.0" {
 		t.Errorf("%v %v", res, err)
+	}
+	if res, err := g.Do("org", request(t, "GET", s.URL+"/big", ""), Follow{}); err != nil || len(res.Body) != MaxBody || !res.Truncated {
+		t.Errorf("20 MB: %v", err)
 	}
 }
 

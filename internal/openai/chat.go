@@ -107,6 +107,8 @@ func NewChatClient() *http.Client {
 			MaxIdleConns:        512,
 			MaxIdleConnsPerHost: 512, // the default of 2 would cost a handshake for nearly every answer under load
 			IdleConnTimeout:     90 * time.Second,
+			ReadBufferSize:      2 << 10, // of each stream, which mostly waits for the next word
+			WriteBufferSize:     2 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -123,10 +125,13 @@ func (c *Chat) Close() { c.client.CloseIdleConnections() }
 // posted again after the stream began.
 func (c *Chat) Complete(ctx context.Context, req ChatRequest, onText func(string)) (ChatAnswer, error) {
 	began := time.Now()
-	params := chatParams(req)
+	body, err := streamBody(req)
+	if err != nil {
+		return ChatAnswer{}, &ChatError{Kind: ChatInvalid, Message: err.Error()}
+	}
 	for attempt := 1; ; attempt++ {
 		s := &chatStream{began: began, onText: onText, idle: c.idle, key: req.Endpoint.Key}
-		err := s.run(ctx, c.client, req.Endpoint, params)
+		err := s.run(ctx, c.client, req.Endpoint, body)
 		if err == nil {
 			return s.answer, nil
 		}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/openai/openai-go/v3/packages/ssestream"
 )
 
 // ChatErrorKind says what a failed completion means for the one who asked.
@@ -64,6 +62,11 @@ type providerError struct {
 		Code    json.RawMessage `json:"code"` // a string or null; compatible servers also send numbers
 	} `json:"error"`
 }
+
+// brokenError is an error that the provider sent in the middle of a stream.
+type brokenError struct{ data []byte }
+
+func (*brokenError) Error() string { return "the model provider broke the answer off" }
 
 // code returns the code, or the type where there is none.
 func (p providerError) code() string {
@@ -119,9 +122,9 @@ func (s *chatStream) failure(err error) error {
 		kind = ChatUnavailable
 	}
 	e := &ChatError{Kind: kind}
-	if broken, ok := errors.AsType[*ssestream.StreamError](err); ok {
+	if broken, ok := errors.AsType[*brokenError](err); ok {
 		var p providerError
-		_ = json.Unmarshal(broken.Event.Data, &p)
+		_ = json.Unmarshal(broken.data, &p)
 		e.Code = shorten(p.code(), 64)
 		e.Message = scrub("the model provider broke the answer off: "+shorten(p.Error.Message, 500), s.key)
 		return e

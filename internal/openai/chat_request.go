@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/json"
+	"fmt"
 
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/packages/param"
@@ -9,6 +10,15 @@ import (
 
 	"parley"
 )
+
+// streamBody is the body of a request for a stream.
+func streamBody(req ChatRequest) ([]byte, error) {
+	raw, err := json.Marshal(chatParams(req))
+	if err != nil {
+		return nil, fmt.Errorf("writing the request: %w", err)
+	}
+	return append(raw[:len(raw)-1], `,"stream":true}`...), nil // an object with at least the model and the messages
+}
 
 // chatParams builds the body of POST /chat/completions. It sends only what every compatible server knows:
 // stream_options carries include_usage alone, functions are not strict, and tool_choice appears only to

@@ -1,18 +1,17 @@
 package openai
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	sdk "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/ssestream"
 
 	"parley"
 )
@@ -46,32 +45,17 @@ type chatCall struct {
 }
 
 // run posts the request and reads the stream to its end. Errors are *ChatError.
-func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, params sdk.ChatCompletionNewParams) error {
+func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, body []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	silence := time.AfterFunc(s.idle, func() { cancel(errSilent) })
 	defer silence.Stop()
 
-	opts := []option.RequestOption{
-		option.WithBaseURL(strings.TrimSuffix(at.BaseURL, "/") + "/"),
-		option.WithHTTPClient(client),
-		option.WithMaxRetries(0), // ours are narrower
-		option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-			resp, err := next(r)
-			if err != nil {
-				return nil, err
-			}
-			return s.open(resp, silence)
-		}),
+	err := s.post(ctx, client, at, body, silence)
+	if err == nil {
+		err = s.read()
+		_ = s.body.Close()
 	}
-	if at.Key != "" {
-		opts = append(opts, option.WithAPIKey(at.Key))
-	}
-	service := sdk.NewChatCompletionService(opts...)
-	stream := service.NewStreaming(ctx, params)
-	defer func() { _ = stream.Close() }()
-
-	err := s.read(stream)
 	s.answer.Text = s.text.String()
 	if err == nil {
 		return nil
@@ -82,49 +66,78 @@ func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, 
 	return s.failure(err)
 }
 
-// open judges the response's head, before the SDK does: its own handling reads error bodies without a bound
-// and loses the status of those that are not JSON.
-func (s *chatStream) open(resp *http.Response, silence *time.Timer) (*http.Response, error) {
+// post sends the request and opens the stream.
+func (s *chatStream) post(ctx context.Context, client *http.Client, at Endpoint, body []byte, silence *time.Timer) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(at.BaseURL, "/")+"/chat/completions", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("User-Agent", "Parley")
+	if at.Key != "" {
+		r.Header.Set("Authorization", "Bearer "+at.Key)
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	return s.open(resp, silence)
+}
+
+// open judges the response's head.
+func (s *chatStream) open(resp *http.Response, silence *time.Timer) error {
 	if resp.StatusCode != http.StatusOK {
 		defer func() { _ = resp.Body.Close() }()
-		return nil, refusedChat(resp, s.key)
+		return refusedChat(resp, s.key)
 	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
 		_ = resp.Body.Close()
-		return nil, &ChatError{Kind: ChatInvalid, Status: resp.StatusCode,
+		return &ChatError{Kind: ChatInvalid, Status: resp.StatusCode,
 			Message: fmt.Sprintf("the model provider answered with %q instead of an event stream; is the base URL right?", kind)}
 	}
 	s.opened = true
-	s.body = &chatBody{ReadCloser: resp.Body, silence: silence, idle: s.idle}
-	resp.Body = s.body
-	return resp, nil
+	s.body = &chatBody{body: resp.Body, silence: silence, idle: s.idle}
+	return nil
 }
 
-// read gathers the answer. The end is only an end with a finish reason and [DONE]; the SDK does not tell
-// [DONE] from a connection that was closed.
-func (s *chatStream) read(stream *ssestream.Stream[sdk.ChatCompletionChunk]) error {
-	for stream.Next() {
-		chunk := stream.Current()
+// read gathers the answer. The end is only an end with a finish reason and [DONE].
+func (s *chatStream) read() error {
+	events := sse{r: s.body}
+	defer s.gather()
+	for {
+		data, err := events.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return errCut
+		case err != nil:
+			return err
+		case string(data) == "[DONE]":
+			s.body.done = true
+			if s.answer.FinishReason == "" {
+				return errCut
+			}
+			return nil
+		}
+		var chunk chatChunk
+		if err := json.Unmarshal(data, &chunk); err != nil {
+			return fmt.Errorf("reading a part of the answer: %w", err)
+		}
+		if len(chunk.Error) > 0 && string(chunk.Error) != "null" {
+			return &brokenError{bytes.Clone(data)}
+		}
 		if err := s.apply(&chunk); err != nil {
 			return err
 		}
 	}
-	s.gather()
-	if err := stream.Err(); err != nil {
-		return err
-	}
-	if s.body == nil || !s.body.done || s.answer.FinishReason == "" {
-		return errCut
-	}
-	return nil
 }
 
-func (s *chatStream) apply(chunk *sdk.ChatCompletionChunk) error {
+func (s *chatStream) apply(chunk *chatChunk) error {
 	if chunk.ID != "" {
 		s.answer.ID = chunk.ID
 	}
-	if chunk.JSON.Usage.Valid() {
-		u := chatUsage(chunk.Usage)
+	if chunk.Usage != nil {
+		u := chatUsage(*chunk.Usage)
 		s.answer.Usage = &u
 	}
 	for i := range chunk.Choices { // none in the usage chunk and in Azure's first chunk
@@ -162,7 +175,7 @@ func (s *chatStream) say(text string) error {
 
 // fragment adds to the call of its index. The id and the name come with the first fragment only. A new id
 // under a known index begins another call: some compatible servers number every call 0.
-func (s *chatStream) fragment(f *sdk.ChatCompletionChunkChoiceDeltaToolCall) error {
+func (s *chatStream) fragment(f *chunkCall) error {
 	if err := s.grow(len(f.Function.Arguments)); err != nil {
 		return err
 	}
@@ -216,7 +229,7 @@ func (s *chatStream) gather() {
 }
 
 // chatUsage splits the provider's totals into text and audio.
-func chatUsage(u sdk.CompletionUsage) parley.Usage {
+func chatUsage(u chunkUsage) parley.Usage {
 	in, out := u.PromptTokensDetails, u.CompletionTokensDetails
 	return parley.Usage{
 		InputTextTokens:   u.PromptTokens - in.AudioTokens,

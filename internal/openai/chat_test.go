@@ -351,25 +351,62 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func FuzzChatBody(f *testing.F) {
+// FuzzSSE compares the reader with a simple one, whatever pieces the stream comes in.
+func FuzzSSE(f *testing.F) {
 	f.Add("data: {}\n\ndata: [DONE]\n\n", 3)
-	f.Add("data: \"data: [DONE]\"\n\n", 1)
+	f.Add(": hello\r\nevent: x\r\ndata: a\r\ndata:b\r\n\r\n\n", 1)
 	f.Add("data:[DONE]", 64)
+	f.Add("data: "+strings.Repeat("x", 3*sseBuffer)+"\n\ndata: y\n", 7)
 	f.Fuzz(func(t *testing.T, stream string, size int) {
-		size = max(size%100, 1)
-		silence := time.AfterFunc(time.Hour, func() {})
-		defer silence.Stop()
-		b := &chatBody{ReadCloser: io.NopCloser(strings.NewReader(stream)), silence: silence, idle: time.Hour}
-		for p := make([]byte, size); ; {
-			if _, err := b.Read(p); err != nil {
-				break
+		var want []string
+		var data []string
+		lines := strings.Split(stream, "\n")
+		for i, line := range lines {
+			line, rest := strings.TrimSuffix(line, "\r"), i == len(lines)-1
+			value, ok := strings.CutPrefix(line, "data:")
+			value = strings.TrimPrefix(value, " ")
+			switch {
+			case rest && (data != nil || ok && value == "[DONE]"): // nothing ends it
+				if data == nil {
+					data = []string{value}
+				}
+				want, data = append(want, strings.Join(data, "\n")), nil
+			case rest:
+			case line == "" && data != nil:
+				want, data = append(want, strings.Join(data, "\n")), nil
+			case ok:
+				data = append(data, value)
 			}
 		}
-		whole := "\n" + stream
-		if want := strings.Contains(whole, "\ndata: [DONE]") || strings.Contains(whole, "\ndata:[DONE]"); b.done != want {
-			t.Fatalf("done = %v, want %v, read by %d", b.done, want, size)
+		s := sse{r: &pieces{stream, max(size%100, 1)}}
+		for n := 0; ; n++ {
+			got, err := s.next()
+			if err != nil {
+				if n != len(want) {
+					t.Fatalf("%d events, want %q", n, want)
+				}
+				return
+			}
+			if n >= len(want) || string(got) != want[n] {
+				t.Fatalf("event %d is %q, want %q", n, got, want)
+			}
 		}
 	})
+}
+
+// pieces is a stream that comes so many bytes at a time.
+type pieces struct {
+	rest string
+	size int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.rest == "" {
+		return 0, io.EOF
+	}
+	n := copy(b[:min(len(b), p.size)], p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
 }
 
 // FuzzStream feeds anything as a provider's stream.

@@ -46,7 +46,7 @@ func (tx *Tx) AppendChunks(ctx context.Context, orgID string, run Run, chunks []
 // sweptRuns bounds whose chunks one sweep deletes.
 const sweptRuns = 50
 
-// SweepChunks deletes the chunks of some runs that ended before a time, and returns of how many. Server-wide.
+// SweepChunks deletes the chunks and page calls of some runs that ended before a time, and returns of how many. Server-wide.
 func (tx *Tx) SweepChunks(ctx context.Context, before time.Time) (int, error) {
 	q := `SELECT id FROM chat_run WHERE chunked AND ended_at < $1 ORDER BY ended_at LIMIT $2` + tx.q.dialect.skipLocked
 	ids, err := list(ctx, tx.q, func(s scanner) (id string, err error) { return id, s.Scan(&id) }, q, micros(before), sweptRuns)
@@ -61,6 +61,9 @@ func (tx *Tx) SweepChunks(ctx context.Context, before time.Time) (int, error) {
 	in := ` IN (` + strings.Join(marks, ", ") + `)`
 	if _, err := tx.q.exec(ctx, `DELETE FROM chat_chunk WHERE run_id`+in, args...); err != nil {
 		return 0, fmt.Errorf("sweeping chunks: %w", err)
+	}
+	if _, err := tx.q.exec(ctx, `DELETE FROM page_call WHERE run_id`+in, args...); err != nil {
+		return 0, fmt.Errorf("sweeping page calls: %w", err)
 	}
 	if _, err := tx.q.exec(ctx, `UPDATE chat_run SET chunked = FALSE WHERE id`+in, args...); err != nil {
 		return 0, fmt.Errorf("sweeping chunks: %w", err)

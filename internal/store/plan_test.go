@@ -226,7 +226,9 @@ func callEverything(t *testing.T, st *store.Store) {
 	_, e15 := st.FindWidgetAgent(ctx, agent.ID)
 	_, e16 := st.FindVisitorSession(ctx, []byte("hash"))
 	_, e17 := st.HasSealed(ctx)
-	for i, err := range []error{login, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17} {
+	_, e18 := st.FindReplacedSession(ctx, []byte("hash"), time.Now())
+	_, e19 := st.ListDeferredFeedback(ctx, time.Now(), 5)
+	for i, err := range []error{login, e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19} {
 		if err != nil && !parley.IsNotFound(err) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}

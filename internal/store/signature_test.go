@@ -27,6 +27,8 @@ var withoutOrganization = map[string]string{
 	"FindAgentOrganization": "finds the organization",
 	"FindWidgetAgent":       "finds the organization",
 	"FindVisitorSession":    "finds the organization",
+	"FindReplacedSession":   "finds the organization",
+	"ListDeferredFeedback":  "server-wide: the chat's keeper",
 	"SweepVisitors":         "server-wide: what is old",
 	"FindPhoneNumber":       "finds the organization",
 	"FindCallBySID":         "finds the organization",

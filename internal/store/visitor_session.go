@@ -17,19 +17,30 @@ type OpenSession struct {
 	Revoked bool // the agent's visitors were sent away since the token was made
 	Begun   bool // the conversation exists
 	Over    bool // it has ended
+	Unused  bool // nothing was asked with the token in force yet: the one before it still gets another
 }
 
 // FindVisitorSession finds a session by the SHA-256 of its token, expired or not. It finds the organization.
 func (r *Reader) FindVisitorSession(ctx context.Context, hash []byte) (OpenSession, error) {
-	const q = `SELECT s.id, s.org_id, s.agent_id, s.visitor_id, s.conversation_id, s.origin, s.page, s.domains, s.expires_at, s.issued_at,
-		s.issued_at <= agent.visitors_revoked_at, COALESCE(c.status, ''), ` + widgetAgentColumns + `
+	return r.findSession(ctx, `s.hash = $1`, hash)
+}
+
+// FindReplacedSession finds a session by the token that was replaced last, as long as it may still be exchanged: the
+// newer one was not used, and not too much time has passed. It finds the organization.
+func (r *Reader) FindReplacedSession(ctx context.Context, hash []byte, now time.Time) (OpenSession, error) {
+	return r.findSession(ctx, `s.replaced_hash = $1 AND s.replaced_until > $2`, hash, micros(now))
+}
+
+func (r *Reader) findSession(ctx context.Context, condition string, args ...any) (OpenSession, error) {
+	q := `SELECT s.id, s.org_id, s.agent_id, s.visitor_id, s.conversation_id, s.origin, s.page, s.domains, s.expires_at, s.issued_at,
+		s.issued_at <= agent.visitors_revoked_at, COALESCE(c.status, ''), s.replaced_hash IS NOT NULL, ` + widgetAgentColumns + `
 		FROM visitor_session s JOIN agent ON agent.org_id = s.org_id AND agent.id = s.agent_id
-		LEFT JOIN conversation c ON c.org_id = s.org_id AND c.id = s.conversation_id WHERE s.hash = $1`
+		LEFT JOIN conversation c ON c.org_id = s.org_id AND c.id = s.conversation_id WHERE ` + condition
 	return find(ctx, r.q, "Session", func(row scanner) (s OpenSession, err error) {
 		var expires, issued int64
 		var status parley.ConversationStatus
 		agent, done := widgetAgent(&s.Agent)
-		err = row.Scan(append([]any{&s.ID, &s.OrgID, &s.AgentID, &s.VisitorID, &s.ConversationID, &s.Origin, &s.Page, &s.Domains, &expires, &issued, &s.Revoked, &status}, agent...)...)
+		err = row.Scan(append([]any{&s.ID, &s.OrgID, &s.AgentID, &s.VisitorID, &s.ConversationID, &s.Origin, &s.Page, &s.Domains, &expires, &issued, &s.Revoked, &status, &s.Unused}, agent...)...)
 		if err != nil {
 			return s, err
 		}
@@ -37,7 +48,7 @@ func (r *Reader) FindVisitorSession(ctx context.Context, hash []byte) (OpenSessi
 		s.Begun, s.Over = status != "", status != "" && status != parley.ConversationActive
 		err = done()
 		return s, err
-	}, q, hash)
+	}, q, args...)
 }
 
 // CreateVisitorSession stores a session under the hash of its token.
@@ -55,13 +66,29 @@ func (tx *Tx) CreateVisitorSession(ctx context.Context, orgID string, s parley.V
 }
 
 // ReplaceVisitorSession gives a session another token and what else may change with it: visitor, conversation, page,
-// domains and expiry. Of two that replace the same token one gets not_found.
-func (tx *Tx) ReplaceVisitorSession(ctx context.Context, orgID string, s parley.VisitorSession, old, hash []byte) error {
-	const q = `UPDATE visitor_session SET hash = $4, visitor_id = $5, conversation_id = $6, page = $7, domains = $8, expires_at = $9, issued_at = $10
-		WHERE org_id = $1 AND id = $2 AND hash = $3`
-	n, err := tx.q.exec(ctx, q, orgID, s.ID, old, hash, s.VisitorID, s.ConversationID, s.Page, s.Domains, micros(s.ExpiresAt), micros(s.IssuedAt))
+// domains and expiry. old is the token in force, or the one before it while that may still be exchanged; it may then be
+// exchanged once more, until the new one is used, and at the latest until the time given, which another exchange of the
+// same token does not move. Any other token is not_found, also one that is replaced by somebody else meanwhile.
+func (tx *Tx) ReplaceVisitorSession(ctx context.Context, orgID string, s parley.VisitorSession, old, hash []byte, until time.Time) error {
+	const q = `UPDATE visitor_session SET hash = $4, visitor_id = $5, conversation_id = $6, page = $7, domains = $8, expires_at = $9, issued_at = $10,
+		replaced_hash = $3, replaced_until = CASE hash WHEN $3 THEN $11 ELSE replaced_until END
+		WHERE org_id = $1 AND id = $2 AND (hash = $3 OR replaced_hash = $3 AND replaced_until > $10)`
+	n, err := tx.q.exec(ctx, q, orgID, s.ID, old, hash, s.VisitorID, s.ConversationID, s.Page, s.Domains, micros(s.ExpiresAt), micros(s.IssuedAt), micros(until))
 	if err != nil {
 		return fmt.Errorf("replacing visitor session: %w", err)
+	}
+	if n == 0 {
+		return notFound("Session")
+	}
+	return nil
+}
+
+// UseVisitorSession says that the token in force was used: the one before it is dead from then on.
+func (tx *Tx) UseVisitorSession(ctx context.Context, orgID, id string, hash []byte) error {
+	const q = `UPDATE visitor_session SET replaced_hash = NULL, replaced_until = 0 WHERE org_id = $1 AND id = $2 AND hash = $3`
+	n, err := tx.q.exec(ctx, q, orgID, id, hash)
+	if err != nil {
+		return fmt.Errorf("using visitor session: %w", err)
 	}
 	if n == 0 {
 		return notFound("Session")

@@ -34,7 +34,7 @@ func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
 	}
 	text, err := fn(ctx, j)
 	if failed, ok := errors.AsType[*failure](err); ok {
-		return answer{failed.text, failed.detail}, err
+		return answer{text: failed.text, detail: failed.detail}, err
 	}
 	return say(text), err
 }

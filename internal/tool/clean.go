@@ -11,16 +11,18 @@ import (
 // tab, no characters that a person cannot see (they smuggle instructions past the reader), at most limit
 // bytes including the note that something was cut.
 func clean(s string, limit int) string {
-	if s == "" {
+	if s = visibleText(s); s == "" {
 		return "(no output)"
 	}
-	if !isClean(s) {
-		s = strings.Map(visible, strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n"))
-		if s == "" {
-			return "(no output)"
-		}
-	}
 	return Cut(s, limit)
+}
+
+// visibleText is clean without a limit.
+func visibleText(s string) string {
+	if isClean(s) {
+		return s
+	}
+	return strings.Map(visible, strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n"))
 }
 
 // Cut shortens text to at most limit bytes, at a character, and says how long it was. A limit too small for

@@ -13,11 +13,14 @@ type job struct {
 	Call
 	tool      parley.Tool
 	arguments json.RawMessage // a JSON object
+	trace     *Trace          // nil outside the test console
 }
 
-// answer is what a tool gave.
+// answer is what a tool gave, without secrets.
 type answer struct {
-	text   string // for the model
+	text   string // for the model: our own words when there is data; else what came of the tool
+	data   string // for the model: what came from outside
+	own    bool   // text is our own words although there is no data
 	detail Detail // for the operator
 }
 
@@ -26,8 +29,4 @@ type answer struct {
 type executor func(ctx context.Context, j job) (answer, error)
 
 // Detail is what an operator sees of a call beyond its output. It holds no secrets.
-type Detail struct {
-	ErrorType string `json:"errorType,omitempty"` // such as blocked_address; "" when nothing went wrong
-	Error     string `json:"error,omitempty"`
-	Status    int    `json:"status,omitempty"` // of the HTTP answer
-}
+type Detail = parley.ToolDetail

@@ -19,6 +19,7 @@ import (
 
 	"parley"
 	"parley/internal/egress"
+	"parley/internal/mcp"
 	"parley/internal/secret"
 	"parley/internal/store"
 )
@@ -50,12 +51,14 @@ type Call struct {
 	// What the server knows of the person, whatever the model says; "" when it does not know.
 	CallerNumber, ContactID, VisitorSub string
 	Test                                bool // the conversation is a test: mocks of the agent answer
+	Page                                Page // runs client tools; nil where there is no page
 }
 
 // Result is what came of a call. Output is always set and fit to be shown to the model: valid UTF-8 without
 // control or invisible characters, at most MaxOutput bytes.
 type Result struct {
 	Output   string
+	Plain    string // Output without the frame around what came from outside: for people
 	Outcome  string
 	Duration time.Duration
 	Detail   Detail // for the operator
@@ -71,7 +74,8 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// Runner runs tool calls. It is safe for concurrent use and holds no state between calls.
+// Runner runs tool calls. It is safe for concurrent use and keeps nothing between calls but compiled schemas, access
+// tokens, and sessions with MCP servers, for which it must be closed.
 type Runner struct {
 	store    *store.Store
 	ring     *secret.Ring
@@ -81,6 +85,10 @@ type Runner struct {
 	log      *slog.Logger
 	builtins map[string]function
 	kinds    map[parley.ToolKind]executor
+	schemas  schemaCache
+	servers  *mcp.Pool // of MCP
+	circuits circuits
+	finding  findings
 }
 
 // argumentError says what is wrong with the arguments, in words that help the model to correct them.
@@ -100,15 +108,18 @@ func New(o Options) *Runner {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	r.servers = mcp.NewPool(mcp.Options{})
+	r.finding.open = map[string]*finding{}
+	r.finding.ctx, r.finding.cancel = context.WithCancel(context.Background())
 	r.builtins = r.functions()
-	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http}
+	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http, parley.ToolClient: r.client, parley.ToolMCP: r.mcp}
 	return r
 }
 
 // Tools returns what a model is offered for the ids of an agent, in their order and without anything secret;
 // unknown ids are left out. Two tools never have the same function name.
 func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []parley.Tool {
-	stored, err := r.stored(ctx, orgID, toolIDs)
+	stored, servers, err := r.stored(ctx, orgID, toolIDs)
 	if err != nil {
 		r.log.ErrorContext(ctx, "tools are not offered", slog.String("org_id", orgID), slog.Any("error", err))
 	}
@@ -119,11 +130,12 @@ func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []pa
 			tools = append(tools, t)
 		}
 	}
-	return tools
+	return expand(tools, servers)
 }
 
-// stored finds tools by their ids. Built-in ones are found even when the database cannot be read.
-func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[string]parley.Tool, error) {
+// stored finds tools by their ids, and what their MCP servers have. Built-in ones are found even when the database
+// cannot be read.
+func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[string]parley.Tool, map[string]parley.MCPServer, error) {
 	found := make(map[string]parley.Tool, len(ids))
 	own := false
 	for _, id := range ids {
@@ -134,37 +146,55 @@ func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[st
 		}
 	}
 	if !own || r.store == nil {
-		return found, nil
+		return found, nil, nil
 	}
 	sealed, err := r.store.LoadTools(ctx, orgID, ids)
 	for _, s := range sealed {
 		found[s.ID] = s.Tool
 	}
-	return found, err
+	if err != nil {
+		return found, nil, err
+	}
+	servers, err := r.mcpServers(ctx, orgID, sealed)
+	return found, servers, err
 }
 
 // Run runs one call and waits for it, at most for its timeout. It never panics and never returns an empty
 // output: what goes wrong is said to the model in the output and to the program in the outcome.
 func (r *Runner) Run(ctx context.Context, c Call) Result {
 	began := time.Now()
-	a, outcome := r.run(ctx, c)
-	return Result{Output: clean(a.text, MaxOutput), Outcome: outcome, Duration: time.Since(began), Detail: a.detail}
+	t, a, outcome := r.lookUp(ctx, c)
+	if outcome == "" {
+		a, outcome = r.run(ctx, c, t, nil)
+	}
+	return result(t, a, outcome, time.Since(began))
 }
 
-func (r *Runner) run(ctx context.Context, c Call) (answer, string) {
+func result(t parley.Tool, a answer, outcome string, took time.Duration) Result {
+	output, plain := frame(t, a, outcome)
+	return Result{Output: output, Plain: plain, Outcome: outcome, Duration: took, Detail: a.detail}
+}
+
+// lookUp finds the tool that a call names. An outcome says that there is none, and the answer why.
+func (r *Runner) lookUp(ctx context.Context, c Call) (parley.Tool, answer, string) {
 	t, err := r.find(ctx, c)
 	if parley.IsNotFound(err) {
-		return say(fmt.Sprintf("There is no tool named %q. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
+		return t, say(fmt.Sprintf("There is no tool named %q. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
 	}
 	if err != nil {
 		r.log.ErrorContext(ctx, "tool is not found", slog.String("org_id", c.OrgID), slog.String("tool", c.Name), slog.Any("error", err))
-		return say("The tool failed. Tell the person that it did not work."), OutcomeError
+		return t, say("The tool failed. Tell the person that it did not work."), OutcomeError
 	}
+	return t, answer{}, ""
+}
+
+// run runs a tool with the arguments of a call, when they fit its parameters.
+func (r *Runner) run(ctx context.Context, c Call, t parley.Tool, trace *Trace) (answer, string) {
 	run, ok := r.kinds[t.Kind]
 	if !ok {
 		return say(fmt.Sprintf("The tool %q cannot be used here. Do not call it again; answer without it.", c.Name)), OutcomeUnknownTool
 	}
-	arguments, err := checkArguments(c.Arguments)
+	arguments, err := r.arguments(t, c.Arguments)
 	if err != nil {
 		return say("The arguments are not usable: " + err.Error()), OutcomeInvalidArguments
 	}
@@ -172,9 +202,12 @@ func (r *Runner) run(ctx context.Context, c Call) (answer, string) {
 	if t.HTTP != nil {
 		timeout = time.Duration(t.HTTP.TimeoutSeconds) * time.Second
 	}
+	if t.Client != nil {
+		timeout = clientTimeout(t) + pageGrace
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return r.await(ctx, run, job{c, t, arguments})
+	return r.await(ctx, run, job{Call: c, tool: t, arguments: arguments, trace: trace})
 }
 
 // await runs a job beside its caller, who goes on when the time is over even if the tool does not.
@@ -200,20 +233,29 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 	select {
 	case e = <-done:
 		if bad, ok := errors.AsType[*argumentError](e.err); ok {
-			return answer{"The arguments are not usable: " + bad.msg, e.detail}, OutcomeInvalidArguments
+			return answer{text: "The arguments are not usable: " + bad.msg, detail: e.detail}, OutcomeInvalidArguments
 		}
-		if e.err != nil && ctx.Err() == nil {
-			return answer{cmp.Or(e.text, "The tool failed. Tell the person that it did not work."), e.detail}, OutcomeError
+		if e.err != nil && ctx.Err() == nil && !errors.Is(e.err, context.DeadlineExceeded) {
+			e.text = cmp.Or(e.text, "The tool failed. Tell the person that it did not work.")
+			return e.answer, OutcomeError
 		}
 		if e.err == nil {
 			return e.answer, OutcomeOK
 		}
 	case <-ctx.Done():
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return answer{"The tool did not answer in time; whether it had an effect is unknown.", e.detail}, OutcomeTimeout
+	if errors.Is(e.err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return late("The tool did not answer in time; whether it had an effect is unknown.", e.detail), OutcomeTimeout
 	}
-	return answer{"The tool was stopped before it answered; whether it had an effect is unknown.", e.detail}, OutcomeError
+	return late("The tool was stopped before it answered; whether it had an effect is unknown.", e.detail), OutcomeError
+}
+
+// late is an answer that did not come, for the operator as well.
+func late(text string, d Detail) answer {
+	if d.ErrorType == "" {
+		d = Detail{ErrorType: ErrorTimeout, Error: text}
+	}
+	return answer{text: text, detail: d}
 }
 
 // say is an answer without details.
@@ -226,7 +268,8 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 	if i < 0 {
 		return parley.Tool{}, parley.Errorf(parley.CodeNotFound, "Tool not found")
 	}
-	t := c.Offered[i]
+	offered := c.Offered[i]
+	t := offered
 	if t.Kind == parley.ToolBuiltin || r.store == nil {
 		return t, nil
 	}
@@ -234,5 +277,11 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 	if err != nil {
 		return t, err
 	}
-	return Open(r.ring, sealed)
+	if t, err = Open(r.ring, sealed); err == nil && t.Kind == parley.ToolMCP {
+		if offered.Remote == "" || !t.MCP.Allows(offered.Remote) {
+			return t, parley.Errorf(parley.CodeNotFound, "Tool not found")
+		}
+		t.FunctionName, t.Remote, t.Description, t.Parameters = offered.FunctionName, offered.Remote, offered.Description, offered.Parameters
+	}
+	return t, err
 }

@@ -183,7 +183,7 @@ func readResults(p parley.SearchProvider, body []byte) ([]webResult, error) {
 		if f.Content == "" {
 			f.Content = f.Description
 		}
-		out = append(out, webResult{fromHTML(f.Title, maxTitle), plain(f.URL), fromHTML(f.Content, maxSnippet)})
+		out = append(out, webResult{fromHTML(f.Title, maxTitle), oneLine(f.URL), fromHTML(f.Content, maxSnippet)})
 		if len(out) == shownResults {
 			break
 		}
@@ -195,7 +195,7 @@ var tags = regexp.MustCompile(`</?[a-zA-Z][^<>]{0,200}>`)
 
 // fromHTML makes plain text of a title or an extract, which may carry marks and entities.
 func fromHTML(s string, longest int) string {
-	s = plain(html.UnescapeString(tags.ReplaceAllString(s, "")))
+	s = oneLine(html.UnescapeString(tags.ReplaceAllString(s, "")))
 	if runes := []rune(s); len(runes) > longest {
 		return string(runes[:longest]) + "…"
 	}

@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"parley"
+	"parley/internal/tool"
 )
 
-// reachable leaves out the tools that need a telephone line behind the caller: a browser's call cannot be connected
-// elsewhere and has no keys to press. It can end.
+// reachable leaves out the tools that a call cannot use: those that a page with a chat runs, and in a browser those that
+// need a telephone line behind the caller. A browser's call cannot be connected elsewhere and has no keys to press. It
+// can end.
 func reachable(tools []parley.Tool, c parley.Call) []parley.Tool {
-	if !c.FromBrowser() {
-		return tools
-	}
-	return slices.DeleteFunc(slices.Clone(tools), func(t parley.Tool) bool { return t.Control && t.ID != parley.ToolEndCall })
+	return slices.DeleteFunc(slices.Clone(tools), func(t parley.Tool) bool {
+		return tool.IsClient(t) || c.FromBrowser() && t.Control && t.ID != parley.ToolEndCall
+	})
 }

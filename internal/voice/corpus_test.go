@@ -246,6 +246,7 @@ func scale(bed []float64, level float64) {
 
 // TestCorpus: the clips are as many and as labeled as promised, and the sets share no speaker and no line.
 func TestCorpus(t *testing.T) {
+	skipUnderRace(t)
 	t.Parallel()
 	speakers := map[string]string{}
 	for _, s := range samples() {

@@ -66,6 +66,7 @@ func TestGateKeepsHissesOut(t *testing.T) {
 
 // TestGateThreshold: the higher the threshold, the louder the caller has to be.
 func TestGateThreshold(t *testing.T) {
+	skipUnderRace(t)
 	t.Parallel()
 	softest := func(threshold float64) float64 {
 		for level := -60.0; ; level++ {

@@ -247,3 +247,12 @@ func TestGateWithoutTranscripts(t *testing.T) {
 		t.Errorf("%.1f %% of the short sounds cut the agent, want at most 10 %%", p)
 	}
 }
+
+// skipUnderRace leaves out what computes for long on one goroutine, or holds hours of a call that shorter tests hold too:
+// the race detector finds nothing there, and it is run without it as well.
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("much computation and no goroutines of its own: run without the race detector")
+	}
+}

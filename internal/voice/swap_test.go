@@ -27,6 +27,7 @@ func longCall(v *parley.VoiceConfig) { v.MaxDuration = 4 * 3600 }
 
 // TestSwapBeforeTheCap: a call of three and a half hours has four sessions, and none of them reaches its end.
 func TestSwapBeforeTheCap(t *testing.T) {
+	skipUnderRace(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := hourly(nil)
 		r := redialRig(t, d, rigOptions{voice: longCall})
@@ -153,6 +154,7 @@ func TestSwapAtTheLatest(t *testing.T) {
 
 // TestSwapThatFails is tried again and disturbs nobody; when the session ends before, the call is redialed.
 func TestSwapThatFails(t *testing.T) {
+	skipUnderRace(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := hourly(func(n int) error { return when(n > 0 && n < 3, errors.New("down")) })
 		r := redialRig(t, d, rigOptions{voice: longCall})

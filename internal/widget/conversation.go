@@ -47,15 +47,17 @@ func (h *Handler) feedback(w http.ResponseWriter, r *http.Request, g guest) erro
 	if !slices.ContainsFunc(said.Messages, func(m chat.Message) bool { return m.ID == f.MessageID && m.Role == "assistant" }) {
 		return unknown
 	}
-	err = h.opt.Chat.Note(ctx, g.OrgID, g.ConversationID, parley.EventMessageRated,
-		parley.MessageRatedData{ItemID: f.MessageID, Rating: f.Rating, Comment: f.Comment},
-		func(ctx context.Context, tx *store.Tx) error {
-			return tx.SaveFeedback(ctx, g.OrgID, g.ConversationID, f)
-		})
-	if err != nil {
+	if err := h.opt.Chat.Rate(ctx, g.OrgID, g.ConversationID, f); err != nil {
 		return err
 	}
 	return succeed(w, http.StatusOK, map[string]any{"messageId": f.MessageID, "rating": f.Rating})
+}
+
+// endedView is the answer to the end of a conversation.
+type endedView struct {
+	ConversationID string `json:"conversationId"`
+	Ended          bool   `json:"ended"`
+	Ticket         string `json:"ticket,omitempty"` // for the next one on the same embedded page
 }
 
 // endConversation ends the conversation and every token of it: DELETE /widget/v1/conversation. What was said stays with
@@ -84,7 +86,11 @@ func (h *Handler) endConversation(w http.ResponseWriter, r *http.Request, g gues
 	if g.Begun && !g.Over {
 		h.recordEnd(ctx, g)
 	}
-	return succeed(w, http.StatusOK, map[string]any{"conversationId": g.ConversationID, "ended": true})
+	ended := endedView{ConversationID: g.ConversationID, Ended: true}
+	if g.Page == string(PurposeEmbed) {
+		ended.Ticket = h.opt.Tickets.MintEmbed(g.Agent)
+	}
+	return succeed(w, http.StatusOK, ended)
 }
 
 // recordEnd stops the answer that is being written and puts the end into the log. The conversation is over already:

@@ -74,6 +74,25 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// wrongMethod refuses what a path is not for.
+func wrongMethod(method string) func(http.ResponseWriter, *http.Request) error {
+	allow := map[string]string{"GET": "GET, HEAD, OPTIONS", "POST": "OPTIONS, POST", "DELETE": "DELETE, OPTIONS"}[method]
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if c, ok := callerOf(r); ok {
+			c.allow(w)
+		}
+		w.Header().Set("Allow", allow)
+		return respond.WithStatus(parley.Errorf(parley.CodeInvalid, "%s is not allowed here. Use %s.", r.Method, method), http.StatusMethodNotAllowed)
+	}
+}
+
+func unknownPath(w http.ResponseWriter, r *http.Request) error {
+	if c, ok := callerOf(r); ok {
+		c.allow(w)
+	}
+	return parley.Errorf(parley.CodeNotFound, "There is nothing at this address")
+}
+
 func errOrigin() error {
 	return because("origin", parley.Errorf(parley.CodeForbidden,
 		"This chat may not be used on this website. Its owner can allow the site in the agent's allowedDomains."))

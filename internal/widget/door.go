@@ -54,11 +54,27 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request) (guest, error) {
 	if !g.ExpiresAt.After(h.now()) {
 		return guest{}, errToken()
 	}
+	if g.Unused {
+		if err := h.use(r.Context(), g); err != nil {
+			return guest{}, err
+		}
+	}
 	return g, nil
 }
 
-// findGuest looks up the token, expired or not.
+// findGuest looks up the token in force, expired or not.
 func (h *Handler) findGuest(r *http.Request, c caller) (guest, error) {
+	return h.lookUp(r, c, h.opt.Store.FindVisitorSession)
+}
+
+// findReplaced looks up the token before the one in force, while that is unused.
+func (h *Handler) findReplaced(r *http.Request, c caller) (guest, error) {
+	return h.lookUp(r, c, func(ctx context.Context, hash []byte) (store.OpenSession, error) {
+		return h.opt.Store.FindReplacedSession(ctx, hash, h.now())
+	})
+}
+
+func (h *Handler) lookUp(r *http.Request, c caller, find func(context.Context, []byte) (store.OpenSession, error)) (guest, error) {
 	token, ok := bearer(r.Header)
 	if !ok {
 		return guest{}, errToken()
@@ -66,11 +82,22 @@ func (h *Handler) findGuest(r *http.Request, c caller) (guest, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestPatience)
 	defer cancel()
 	hash := secret.HashToken(token)
-	s, err := h.opt.Store.FindVisitorSession(ctx, hash)
+	s, err := find(ctx, hash)
 	if parley.IsNotFound(err) {
 		return guest{}, errToken()
 	}
 	return guest{OpenSession: s, caller: c, hash: hash}, err
+}
+
+// use notes, before anything is done with a token, that its page has it: the token before it is dead from now on.
+func (h *Handler) use(ctx context.Context, g guest) error {
+	ctx, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	err := h.opt.Store.Write(ctx, func(tx *store.Tx) error { return tx.UseVisitorSession(ctx, g.OrgID, g.ID, g.hash) })
+	if parley.IsNotFound(err) { // replaced just now
+		return errToken()
+	}
+	return err
 }
 
 // judge decides whether a token may be used now and here.

@@ -65,7 +65,7 @@ func (e *Embed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Embedder-Policy", "require-corp")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	_, _ = w.Write(widget.EmbedPage(widget.EmbedPageData{
-		AgentID: agent.ID, Ticket: e.tickets.Mint(agent.ID, PurposeEmbed, 0), Title: agent.Chat.Title, Lang: language,
+		AgentID: agent.ID, Ticket: e.tickets.MintEmbed(agent), Title: agent.Chat.Title, Lang: language,
 	}))
 }
 

@@ -73,19 +73,22 @@ func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /widget.js", h.launcher)
 	mux.HandleFunc("GET /widget/assets/{name}", h.asset)
 
+	// Each path has one method, and answers preflights. What is wrong with any other request a page may read, too.
 	route := func(method, path string, handle func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(method+" "+path, h.answer(handle))
+		mux.HandleFunc("OPTIONS "+path, h.preflight)
+		mux.HandleFunc(path, h.answer(wrongMethod(method)))
 	}
 	route("POST", "/widget/v1/sessions", h.openSession)
 	route("POST", "/widget/v1/messages", h.admitted(h.postMessage))
 	route("GET", "/widget/v1/runs/{runId}/events", h.admitted(h.follow))
 	route("POST", "/widget/v1/runs/{runId}/stop", h.admitted(h.stop))
 	route("POST", "/widget/v1/runs/{runId}/retry", h.admitted(h.retry))
+	route("POST", "/widget/v1/runs/{runId}/tools/{requestId}", h.admitted(h.answerTool))
+	route("POST", "/widget/v1/runs/{runId}/tools/{requestId}/claim", h.admitted(h.claimTool))
 	route("POST", "/widget/v1/feedback", h.admitted(h.feedback))
 	route("DELETE", "/widget/v1/conversation", h.admitted(h.endConversation))
-	for _, path := range []string{"sessions", "messages", "runs/{runId}/events", "runs/{runId}/stop", "runs/{runId}/retry", "feedback", "conversation"} {
-		mux.HandleFunc("OPTIONS /widget/v1/"+path, h.preflight)
-	}
+	mux.HandleFunc("/widget/v1/", h.answer(unknownPath))
 }
 
 // answer turns the error of a route into the envelope, and counts it.

@@ -27,6 +27,7 @@ func (h *Handler) postMessage(w http.ResponseWriter, r *http.Request, g guest) e
 	in.Text("clientMessageId", &req.ClientMessageID, 1, maxClientID)
 	in.Required("text")
 	in.Text("text", &req.Message, 1, MaxMessage)
+	readClientTools(in, &req.ClientTools)
 	if err := in.Done(); err != nil {
 		return err
 	}
@@ -58,8 +59,19 @@ func (h *Handler) retry(w http.ResponseWriter, r *http.Request, g guest) error {
 	if err != nil {
 		return err
 	}
+	req := chat.RetryRequest{RunID: run.ID, VisitorID: g.VisitorID, Claim: h.claim(r, g)}
+	if r.ContentLength != 0 { // the body may be left out
+		in, err := readBody(w, r)
+		if err != nil {
+			return err
+		}
+		readClientTools(in, &req.ClientTools)
+		if err := in.Done(); err != nil {
+			return err
+		}
+	}
 	return h.spend(w, r, g, func(ctx context.Context) (*chat.Run, error) {
-		return h.opt.Chat.Retry(ctx, g.OrgID, chat.RetryRequest{RunID: run.ID, VisitorID: g.VisitorID, Claim: h.claim(r, g)})
+		return h.opt.Chat.Retry(ctx, g.OrgID, req)
 	})
 }
 

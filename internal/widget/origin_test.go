@@ -17,6 +17,8 @@ func places(runID string) []ask {
 		{method: "GET", path: "/widget/v1/runs/" + runID + "/events"},
 		{method: "POST", path: "/widget/v1/runs/" + runID + "/stop"},
 		{method: "POST", path: "/widget/v1/runs/" + runID + "/retry"},
+		{method: "POST", path: "/widget/v1/runs/" + runID + "/tools/" + runID + "/claim", body: `{"claim":"c"}`},
+		{method: "POST", path: "/widget/v1/runs/" + runID + "/tools/" + runID, body: `{"result":1}`},
 		{method: "POST", path: "/widget/v1/feedback", body: `{"messageId":"m","rating":"up"}`},
 		{method: "DELETE", path: "/widget/v1/conversation"},
 	}
@@ -173,7 +175,15 @@ func TestOwnPages(t *testing.T) {
 	open := func(origin, ticket string) reply {
 		return b.do(ask{method: "POST", path: "/widget/v1/sessions", origin: origin, body: b.opening(`"ticket":"` + ticket + `"`)})
 	}
-	embed, try := tickets.Mint(b.agent.ID, PurposeEmbed, 0), tickets.Mint(b.agent.ID, PurposeTry, 0)
+	// mint makes a ticket of a page that is framed now.
+	mint := func() string {
+		a, err := b.st.FindWidgetAgent(t.Context(), b.agent.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tickets.MintEmbed(a)
+	}
+	embed, try := mint(), tickets.Mint(b.agent.ID, PurposeTry, 0)
 	open(publicURL, "").want("no ticket", 403)
 	open(publicURL, embed+"x").want("an altered ticket", 403)
 	open(publicURL, tickets.Mint(parley.NewID(), PurposeEmbed, 0)).want("another agent's ticket", 403)
@@ -190,7 +200,8 @@ func TestOwnPages(t *testing.T) {
 	b.domains("shop.example.com", "other.example.com")
 	framed.do("POST", "/widget/v1/messages", messageBody("m", "x")).want("an embedded page after the list changed", 403)
 	framed.resume().want("without another ticket", 403)
-	framed.resume(`"ticket":"`+tickets.Mint(b.agent.ID, PurposeEmbed, 0)+`"`).want("with another ticket", 201)
+	framed.resume(`"ticket":"`+embed+`"`).want("with the ticket of another list", 403)
+	framed.resume(`"ticket":"`+mint()+`"`).want("with another ticket", 201)
 	if len(framed.Messages) != 2 {
 		t.Errorf("the embedded chat begins anew: %+v", framed.Messages)
 	}
@@ -204,6 +215,21 @@ func TestOwnPages(t *testing.T) {
 		t.Errorf("what an operator tries is no test: %+v, %v", conv, err)
 	}
 	framed.do("POST", "/widget/v1/messages", messageBody("m", "x")).want("an embedded page of an agent in training", 409)
+	b.set(func(a *parley.Agent) { a.Status = parley.AgentActive })
 	b.clock.pass(MaxTicketLife)
 	open(publicURL, try).want("an expired ticket", 403)
+	operator.resume(`"ticket":"`+try+`"`).want("a page to try it, after its ticket", 403)
+	old := `"ticket":"` + embed + `"`
+	if framed.resume(old).want("an embedded page that has been open for long", 201); len(framed.Messages) != 2 || framed.Ticket == "" {
+		t.Errorf("after the ticket's life: %+v", framed.sessionView)
+	}
+	if b.clock.pass(tokenLife + MaxTicketLife); framed.resume(old).status != 201 {
+		t.Error("not resumed after the token's life")
+	}
+	var ended endedView
+	framed.do("DELETE", "/widget/v1/conversation", "").want("a new conversation", 200).data(&ended)
+	open(publicURL, embed).want("the page's first ticket", 403)
+	open(publicURL, ended.Ticket).want("the ticket of the end", 201).data(&framed.sessionView)
+	b.domains("shop.example.com")
+	framed.resume(`"ticket":"`+ended.Ticket+`"`).want("a page that was framed with another list", 403)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // openSession gives a visitor a token: POST /widget/v1/sessions. With the previous token it continues the same visitor
-// and conversation, and that token dies.
+// and conversation. That token dies with the first use of the new one, so that an answer that was lost can be asked for again.
 func (h *Handler) openSession(w http.ResponseWriter, r *http.Request) error {
 	c, ok := callerOf(r)
 	if !ok {
@@ -30,15 +30,11 @@ func (h *Handler) openSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), requestPatience)
 	defer cancel()
-	agent, page, err := h.enter(ctx, c, o)
+	agent, page, from, err := h.enter(r.WithContext(ctx), c, o)
 	if err != nil {
 		if parley.ErrorCode(err) == parley.CodeForbidden {
 			c.forbid(w)
 		}
-		return err
-	}
-	from, err := h.resumed(r, c, agent)
-	if err != nil {
 		return err
 	}
 	if err := h.mayOpen(r); err != nil {
@@ -66,38 +62,58 @@ func (h *Handler) openSession(w http.ResponseWriter, r *http.Request) error {
 	return succeed(w, http.StatusCreated, view)
 }
 
-// enter finds the agent and decides whether it may be used from where the request comes.
-func (h *Handler) enter(ctx context.Context, c caller, o opening) (agent store.WidgetAgent, page Purpose, err error) {
+// enter finds the agent and the session that is resumed, nil for a new one, and decides whether the agent may be used
+// from where the request comes.
+func (h *Handler) enter(r *http.Request, c caller, o opening) (agent store.WidgetAgent, page Purpose, from *guest, err error) {
 	if !parley.IsID(o.agentID) {
-		return agent, "", parley.Errorf(parley.CodeNotFound, "Agent not found")
+		return agent, "", nil, parley.Errorf(parley.CodeNotFound, "Agent not found")
 	}
-	if agent, err = h.opt.Store.FindWidgetAgent(ctx, o.agentID); err != nil {
-		return agent, "", err
+	if agent, err = h.opt.Store.FindWidgetAgent(r.Context(), o.agentID); err != nil {
+		return agent, "", nil, err
 	}
+	from, resuming := h.resumed(r, c, agent)
 	if own := c.key() == h.own.String(); own && o.ticket != "" {
-		k, ok := h.opt.Tickets.Check(o.ticket)
-		if !ok || k.AgentID != agent.ID {
-			return agent, "", because("ticket", parley.Errorf(parley.CodeForbidden, "This page has been open for too long. Please load it again."))
+		if page, err = h.pageOf(agent, from, o.ticket); err != nil {
+			if parley.ErrorCode(resuming) == parley.CodeUnauthorized {
+				err = resuming // a session that has ended says so, whatever the ticket's age
+			}
+			return agent, "", nil, err
 		}
-		page = k.Purpose
 	}
 	switch {
 	case page == "" && !permits(agent, c.key()):
-		return agent, "", errOrigin()
+		return agent, "", nil, errOrigin()
 	case agent.Type != parley.AgentChat:
-		return agent, "", parley.Errorf(parley.CodeInvalid, "This is a %s agent: only chat agents can be on a website.", agent.Type)
+		return agent, "", nil, parley.Errorf(parley.CodeInvalid, "This is a %s agent: only chat agents can be on a website.", agent.Type)
 	case !agent.Status.Answers() && page != PurposeTry:
-		return agent, "", errOffline()
+		return agent, "", nil, errOffline()
 	}
-	return agent, page, nil
+	return agent, page, from, resuming
 }
 
-// resumed finds the session whose token came along, nil when none did. It may have expired not too long ago.
+// pageOf says which page of this server shows a ticket. An embedded page that has been open for longer than a ticket
+// lives is proven by its session. For both the list of domains must be the one with which it was framed.
+func (h *Handler) pageOf(agent store.WidgetAgent, from *guest, ticket string) (Purpose, error) {
+	k, ok := h.opt.Tickets.Check(ticket)
+	switch {
+	case ok && k.AgentID == agent.ID && (k.Purpose != PurposeEmbed || k.Domains == domainsOf(agent)):
+		return k.Purpose, nil
+	case from != nil && from.Page == string(PurposeEmbed) && from.Domains == domainsOf(agent):
+		return PurposeEmbed, nil
+	}
+	return "", because("ticket", parley.Errorf(parley.CodeForbidden, "This page has been open for too long. Please load it again."))
+}
+
+// resumed finds the session whose token came along, nil when none did. It may have expired not too long ago, or have
+// been replaced by one that was never used.
 func (h *Handler) resumed(r *http.Request, c caller, agent store.WidgetAgent) (*guest, error) {
 	if len(r.Header.Values("Authorization")) == 0 {
 		return nil, nil
 	}
 	g, err := h.findGuest(r, c)
+	if parley.ErrorCode(err) == parley.CodeUnauthorized {
+		g, err = h.findReplaced(r, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +143,7 @@ func (h *Handler) store(ctx context.Context, agent store.WidgetAgent, c caller, 
 		if from == nil {
 			return tx.CreateVisitorSession(ctx, s.OrgID, s, secret.HashToken(token))
 		}
-		err := tx.ReplaceVisitorSession(ctx, s.OrgID, s, from.hash, secret.HashToken(token))
+		err := tx.ReplaceVisitorSession(ctx, s.OrgID, s, from.hash, secret.HashToken(token), now.Add(replacedLife))
 		if parley.IsNotFound(err) {
 			return errToken() // replaced by somebody else meanwhile
 		}

@@ -59,6 +59,8 @@ func TestTokensDie(t *testing.T) {
 	if v.Token == first {
 		t.Fatal("the token was not replaced")
 	}
+	b.do(ask{method: "POST", path: "/widget/v1/messages", token: first, body: messageBody("m", "x")}).want("a replaced token", 401)
+	v.do("POST", "/widget/v1/runs/"+parley.NewID()+"/stop", "").want("the first use of the new token", 404)
 	for _, method := range []string{"POST /widget/v1/messages", "POST /widget/v1/sessions"} {
 		m, path, _ := strings.Cut(method, " ")
 		b.do(ask{method: m, path: path, token: first, body: b.opening()}).want("a replayed token", 401)
@@ -162,4 +164,100 @@ func TestOpeningIsStrict(t *testing.T) {
 	}
 	r := b.do(ask{method: "POST", path: "/widget/v1/sessions", body: b.opening(), header: http.Header{"Content-Type": {"text/plain"}}})
 	r.want("another media type", 415)
+}
+
+// TestALostAnswerLosesNoSession: a page that left before its new token arrived resumes with the one it has, as often as
+// that happens. Once the new token is used, or after an hour, the old one is worth nothing.
+func TestALostAnswerLosesNoSession(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		b := newHouse(t, st, nil)
+		v := b.session(site)
+		v.listen(v.say("hello").RunID, nil)
+		old := *v
+		resume := func(with browser) *browser {
+			t.Helper()
+			with.resume().want("resuming", 201)
+			return &with
+		}
+		lost := resume(old)
+		second := resume(old)
+		if len(second.Messages) != 2 || second.VisitorID != v.VisitorID || second.ConversationID != v.ConversationID {
+			t.Errorf("the second time: %+v", second.sessionView)
+		}
+		lost.do("POST", "/widget/v1/messages", messageBody("m", "x")).want("the token that got lost", 401)
+		lost.resume().want("resuming with the token that got lost", 401)
+		for what, r := range map[string]reply{
+			"a message":    old.do("POST", "/widget/v1/messages", messageBody("m", "x")),
+			"feedback":     old.do("POST", "/widget/v1/feedback", `{"messageId":"m","rating":"up"}`),
+			"the end":      old.do("DELETE", "/widget/v1/conversation", ""),
+			"another site": b.do(ask{method: "POST", path: "/widget/v1/sessions", token: old.Token, origin: "https://other.example", body: b.opening()}),
+		} {
+			r.want(what+" with a token that was replaced", 401)
+		}
+		second.listen(second.say("again").RunID, nil)
+		old.resume().want("the old token after the new one was used", 401)
+		second.resume().want("resuming", 201)
+
+		third := *second
+		resume(third)
+		b.clock.pass(replacedLife - time.Second)
+		resume(third) // does not begin the hour again
+		b.clock.pass(time.Second)
+		third.resume().want("the old token after an hour", 401)
+	})
+}
+
+// TestAReplacedTokenIsOfUseOnce: of many who exchange the same token at once, one has the session.
+func TestAReplacedTokenIsOfUseOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		b := newHouse(t, st, nil)
+		v := b.session(site)
+		v.say("hello")
+		tokens := make(chan string, 8)
+		for range cap(tokens) {
+			go func(v browser) {
+				v.resume()
+				tokens <- v.Token
+			}(*v)
+		}
+		good := 0
+		for range cap(tokens) {
+			if r := b.do(ask{method: "POST", path: "/widget/v1/runs/" + parley.NewID() + "/stop", token: <-tokens}); r.status == 404 {
+				good++
+			}
+		}
+		if good != 1 {
+			t.Errorf("%d have the session", good)
+		}
+		v.resume().want("the old token", 401)
+	})
+}
+
+// TestWhatIsWrongCanBeRead: a page reads also that there is nothing at an address, or that a method is wrong.
+func TestWhatIsWrongCanBeRead(t *testing.T) {
+	t.Parallel()
+	b := newHouse(t, storetest.SQLite(t), nil)
+	for _, c := range []struct {
+		method, path, allow string
+		status              int
+	}{
+		{"GET", "/widget/v1/sessions", "OPTIONS, POST", 405},
+		{"PUT", "/widget/v1/conversation", "DELETE, OPTIONS", 405},
+		{"POST", "/widget/v1/runs/x/events", "GET, HEAD, OPTIONS", 405},
+		{"DELETE", "/widget/v1/runs/x/tools/y", "OPTIONS, POST", 405},
+		{"GET", "/widget/v1/", "", 404},
+		{"POST", "/widget/v1/nothing/here", "", 404},
+		{"OPTIONS", "/widget/v1/nothing", "", 404},
+	} {
+		r := b.do(ask{method: c.method, path: c.path}).want(c.method+" "+c.path, c.status)
+		if r.header.Get("Access-Control-Allow-Origin") != site || r.header.Get("Allow") != c.allow || !strings.Contains(r.header.Get("Vary"), "Origin") {
+			t.Errorf("%s %s: %v", c.method, c.path, r.header)
+		}
+		r = b.do(ask{method: c.method, path: c.path, origin: "https://a.example/path"}).want("no origin", c.status)
+		if r.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s %s echoes what is no origin", c.method, c.path)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"parley"
 	"parley/internal/secret"
+	"parley/internal/store"
 )
 
 // Purpose is the page of this server that a ticket was made for.
@@ -28,6 +29,7 @@ const MaxTicketLife = 10 * time.Minute
 type Ticket struct {
 	AgentID string
 	Purpose Purpose
+	Domains string // of an embedded page: stands for the list with which it was framed
 	Expires time.Time
 }
 
@@ -45,10 +47,19 @@ func NewTickets(ring *secret.Ring) *Tickets {
 // Mint makes a ticket for a page that was asked for now. A life of 0, or beyond MaxTicketLife, means the latter. The
 // text has only characters that need no escaping in HTML and URLs; it is a secret of its page for as long as it lives.
 func (t *Tickets) Mint(agentID string, purpose Purpose, life time.Duration) string {
+	return t.mint(agentID, purpose, "", life)
+}
+
+// MintEmbed makes the ticket of a page that may be framed by the sites that an agent allows now.
+func (t *Tickets) MintEmbed(a store.WidgetAgent) string {
+	return t.mint(a.ID, PurposeEmbed, domainsOf(a), 0)
+}
+
+func (t *Tickets) mint(agentID string, purpose Purpose, domains string, life time.Duration) string {
 	if life <= 0 || life > MaxTicketLife {
 		life = MaxTicketLife
 	}
-	body := string(purpose) + "." + strings.ToLower(agentID) + "." + strconv.FormatInt(t.now().Add(life).Unix(), 10)
+	body := strings.Join([]string{string(purpose), strings.ToLower(agentID), strconv.FormatInt(t.now().Add(life).Unix(), 10), domains}, ".")
 	return body + "." + t.sign(body)
 }
 
@@ -59,11 +70,11 @@ func (t *Tickets) Check(text string) (Ticket, bool) {
 		return Ticket{}, false
 	}
 	parts := strings.Split(text[:cut], ".")
-	if len(parts) != 3 {
+	if len(parts) != 4 {
 		return Ticket{}, false
 	}
 	seconds, err := strconv.ParseInt(parts[2], 10, 64)
-	k := Ticket{AgentID: parts[1], Purpose: Purpose(parts[0]), Expires: time.Unix(seconds, 0)}
+	k := Ticket{AgentID: parts[1], Purpose: Purpose(parts[0]), Domains: parts[3], Expires: time.Unix(seconds, 0)}
 	known := k.Purpose == PurposeEmbed || k.Purpose == PurposeTry
 	left := k.Expires.Sub(t.now())
 	return k, err == nil && known && parley.IsID(k.AgentID) && left > 0 && left <= MaxTicketLife

@@ -8,6 +8,7 @@ import (
 
 	"parley"
 	"parley/internal/secret"
+	"parley/internal/store"
 )
 
 func openRing(t testing.TB) *secret.Ring {
@@ -28,6 +29,10 @@ func TestTickets(t *testing.T) {
 	other.now = a.now
 	agent := parley.NewID()
 
+	framed := a.MintEmbed(store.WidgetAgent{ID: agent, Chat: parley.ChatConfig{AllowedDomains: []string{"a.example"}}})
+	if k, ok := a.Check(framed); !ok || k.Domains != domainsOf(store.WidgetAgent{Chat: parley.ChatConfig{AllowedDomains: []string{"a.example"}}}) || k.Domains == domainsOf(store.WidgetAgent{}) {
+		t.Errorf("Check = %+v, %v", k, ok)
+	}
 	text := a.Mint(agent, PurposeEmbed, time.Minute)
 	if k, ok := a.Check(text); !ok || k.AgentID != agent || k.Purpose != PurposeEmbed || !k.Expires.Equal(now.Add(time.Minute)) {
 		t.Errorf("Check = %+v, %v", k, ok)

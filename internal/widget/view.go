@@ -19,6 +19,7 @@ type sessionView struct {
 	Messages       []messageView `json:"messages"`
 	ActiveRun      *runView      `json:"activeRun"`
 	Visitor        visitorView   `json:"visitor"`
+	Ticket         string        `json:"ticket,omitempty"` // of an embedded page: newer than the one that it shows
 }
 
 // configView is what visitors may know of an agent.
@@ -68,6 +69,9 @@ func configOf(a store.WidgetAgent) configView {
 // sessionView reads what the visitor sees.
 func (h *Handler) sessionView(ctx context.Context, agent store.WidgetAgent, s parley.VisitorSession, token string) (sessionView, error) {
 	v := sessionView{Token: token, ExpiresAt: s.ExpiresAt, VisitorID: s.VisitorID, ConversationID: s.ConversationID, Config: configOf(agent), Messages: []messageView{}}
+	if s.Page == string(PurposeEmbed) {
+		v.Ticket = h.opt.Tickets.MintEmbed(agent)
+	}
 	known, err := h.visitorOf(ctx, s.OrgID, s.VisitorID)
 	if err != nil {
 		return v, err

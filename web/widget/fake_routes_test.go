@@ -49,7 +49,10 @@ func (f *fake) session(w http.ResponseWriter, r *http.Request, token string, v *
 }
 
 func (f *fake) post(w http.ResponseWriter, r *http.Request, c *conversation) {
-	var in struct{ ClientMessageID, Text string }
+	var in struct {
+		ClientMessageID, Text string
+		ClientTools           []string
+	}
 	f.read(r, &in)
 	if len(in.ClientMessageID) != 36 || in.Text == "" || in.Text != strings.TrimSpace(in.Text) {
 		f.wrong("the message %+v", in)

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +25,9 @@ type Turn struct {
 	Forced       string // the function that tool_choice demands
 	ToolOutput   string // set when the newest item is a tool's output
 	HasOutput    bool
-	UserText     string // of the newest user message, when it was typed
-	Messages     []Line // of the conversation, oldest first
+	Outputs      []string // of all tools so far, oldest first
+	UserText     string   // of the newest user message, when it was typed
+	Messages     []Line   // of the conversation, oldest first
 	Metadata     map[string]string
 }
 
@@ -81,8 +81,8 @@ func CallTool(name, arguments string) Reply {
 	return Reply{Items: []Output{{Call: &Call{name, arguments}}}}
 }
 
-// DefaultBrain speaks a quoted greeting when it is asked to, uses the first tool in the second turn, and
-// otherwise goes through its lines in order.
+// DefaultBrain speaks a quoted greeting when it is asked to, uses its tools one by one from the second turn on (of
+// those that act on the call only the first), and otherwise goes through its lines in order.
 type DefaultBrain struct{}
 
 // The lines have recorded clips (internal/sim/speech/lines.txt); a test holds both together.
@@ -104,22 +104,34 @@ func (DefaultBrain) Reply(t Turn) Reply {
 		return Say(lineResult + " " + speakable(t.ToolOutput))
 	}
 	if t.Forced != "" {
-		return CallTool(t.Forced, minimalArguments(t.Tools, t.Forced))
+		return CallTool(t.Forced, argumentsFor(t.Tools, t.Forced, t.Outputs))
 	}
 	if t.Asked {
 		if q := quotation(t.Instructions); q != "" {
 			return Say(q)
 		}
 	}
-	if t.UserTurns == 2 && len(t.Tools) > 0 {
-		name := t.Tools[0].Name
-		return Reply{Items: []Output{{Say: lineLookUp}, {Call: &Call{name, minimalArguments(t.Tools, name)}}}}
+	n, names := max(0, t.UserTurns-1), useful(t.Tools)
+	if n >= 1 && n <= len(names) {
+		name := names[n-1]
+		return Reply{Items: []Output{{Say: lineLookUp}, {Call: &Call{name, argumentsFor(t.Tools, name, t.Outputs)}}}}
 	}
-	n := max(0, t.UserTurns-1)
-	if len(t.Tools) > 0 && n >= 2 {
-		n-- // the tool took a turn
+	if n > 0 {
+		n -= len(names) // each tool took a turn
 	}
 	return Say(lines[n%len(lines)])
+}
+
+// useful are the functions that the model tries in turn. Ending or transferring the call comes at the owner's wish only:
+// when it is the first tool.
+func useful(tools []Tool) (names []string) {
+	acts := []string{"end_call", "transfer_call", "send_dtmf", "leave_voicemail"}
+	for i, t := range tools {
+		if i == 0 || !slices.Contains(acts, t.Name) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // quotation returns the longest text between quotation marks of the last paragraph that has any: that is how a bridge
@@ -173,78 +185,4 @@ func speakable(output string) string {
 		return "nothing."
 	}
 	return strings.Join(words, " ")
-}
-
-func minimalArguments(tools []Tool, name string) string {
-	for _, t := range tools {
-		if t.Name == name {
-			raw, err := json.Marshal(minimal(t.Parameters))
-			if err == nil {
-				return string(raw)
-			}
-		}
-	}
-	return "{}"
-}
-
-// minimal makes the smallest value that a JSON Schema with plain types accepts: required members only.
-func minimal(schema map[string]any) any {
-	if options, ok := schema["enum"].([]any); ok && len(options) > 0 {
-		return options[0]
-	}
-	if c, ok := schema["const"]; ok {
-		return c
-	}
-	if d, ok := schema["default"]; ok {
-		return d
-	}
-	kind, _ := schema["type"].(string)
-	if kinds, ok := schema["type"].([]any); ok && len(kinds) > 0 {
-		kind, _ = kinds[0].(string)
-	}
-	switch kind {
-	case "string":
-		return stringFor(stringAt(schema, "format"), intAt(schema, "minLength"))
-	case "integer", "number":
-		if n, ok := schema["minimum"].(json.Number); ok {
-			return n
-		}
-		return 1
-	case "boolean":
-		return true
-	case "null":
-		return nil
-	case "array":
-		items := []any{}
-		element, _ := schema["items"].(map[string]any)
-		for range min(intAt(schema, "minItems"), 8) {
-			items = append(items, minimal(element))
-		}
-		return items
-	}
-	out := map[string]any{}
-	required, _ := schema["required"].([]any)
-	for _, r := range required {
-		name, _ := r.(string)
-		property, _ := member(schema, "properties", name).(map[string]any)
-		out[name] = minimal(property)
-	}
-	return out
-}
-
-func stringFor(format string, least int) string {
-	switch format {
-	case "date":
-		return "2026-01-01"
-	case "date-time":
-		return "2026-01-01T12:00:00Z"
-	case "email":
-		return "someone@example.com"
-	case "uri":
-		return "https://example.com/"
-	}
-	if s := "example"; len(s) >= least {
-		return s
-	}
-	return strings.Repeat("x", min(least, 1000))
 }

@@ -138,6 +138,9 @@ func (c *Conn) turn(r *response) Turn {
 		if role := it.role(); role == "user" || role == "assistant" || role == "system" {
 			t.Messages = append(t.Messages, Line{role, it.words + it.typed()})
 		}
+		if it.body != nil && it.body["type"] == "function_call_output" {
+			t.Outputs = append(t.Outputs, stringAt(it.body, "output"))
+		}
 	}
 	if n := len(context); n > 0 && context[n-1].body != nil && context[n-1].body["type"] == "function_call_output" {
 		t.ToolOutput, t.HasOutput = stringAt(context[n-1].body, "output"), true

@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"one run of two wins", runRace},
 		{"lost runs", lostRuns},
 		{"chunks", chunks},
+		{"page calls", pageCalls},
 		{"visitor sessions", visitorSessions},
 		{"visitors", visitors},
 		{"identity secrets", identitySecrets},

@@ -25,6 +25,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.CreateLogin(ctx, owner.ID, ownersLogin(key)),
 			tx.CreateRun(ctx, owner.ID, run),
 			tx.AppendChunks(ctx, owner.ID, run, []store.Chunk{{Seq: 1, Text: "mine"}}),
+			tx.CreatePageCall(ctx, owner.ID, run.ID, ownersPageCall),
 			tx.CreateTestCall(ctx, owner.ID, call.ID, "CA", Now().Add(time.Hour)),
 			tx.AppendEvents(ctx, owner.ID, call.ID, 0, numbered(1, 3)),
 			tx.SetStreamToken(ctx, owner.ID, call.ID, []byte("token"), Now().Add(time.Hour)),
@@ -38,7 +39,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.CreateDocument(ctx, owner.ID, ownersDocument(agent), []parley.Passage{{Text: "Canary in a mine."}}),
 			savedVisitor(ctx, tx, agent),
 			tx.CreateVisitorSession(ctx, owner.ID, ownersSession(agent), []byte("visitor")),
-			tx.SaveFeedback(ctx, owner.ID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingUp, At: Now()}),
+			tx.DeferFeedback(ctx, owner.ID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingUp, At: feedbackAt}),
 		)
 	})
 	before := snapshot(t, st, owner.ID, agent, call, run)
@@ -353,8 +354,34 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			s.ID = parley.NewID()
 			return tx.CreateVisitorSession(ctx, orgID, s, []byte("stolen"))
 		},
+		"UseVisitorSession": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.UseVisitorSession(ctx, orgID, ownersSession(agent).ID, []byte("visitor"))
+		},
+		"CreatePageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.CreatePageCall(ctx, orgID, run.ID, parley.NewID())
+		},
+		"FindPageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindPageCall(ctx, orgID, run.ID, ownersPageCall)
+			return err
+		},
+		"ClaimPageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.ClaimPageCall(ctx, orgID, run.ID, ownersPageCall, "thief")
+			return err
+		},
+		"AnswerPageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.AnswerPageCall(ctx, orgID, run.ID, store.PageCall{ID: ownersPageCall, Claim: "thief", Result: "stolen"})
+		},
+		"ClosePageCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.ClosePageCall(ctx, orgID, run.ID, ownersPageCall)
+		},
+		"DeferFeedback": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeferFeedback(ctx, orgID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingDown})
+		},
+		"LogFeedback": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.LogFeedback(ctx, orgID, call.ID, "m", feedbackAt)
+		},
 		"ReplaceVisitorSession": func(ctx context.Context, tx *store.Tx, orgID string) error {
-			return tx.ReplaceVisitorSession(ctx, orgID, ownersSession(agent), []byte("visitor"), []byte("stolen"))
+			return tx.ReplaceVisitorSession(ctx, orgID, ownersSession(agent), []byte("visitor"), []byte("stolen"), Now().Add(time.Hour))
 		},
 		"EndConversationSessions": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			n, err := tx.EndConversationSessions(ctx, orgID, ownersSession(agent).ConversationID)

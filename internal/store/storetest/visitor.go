@@ -38,15 +38,46 @@ func visitorSessions(t *testing.T, st *store.Store) {
 
 	next := s
 	next.VisitorID, next.ConversationID, next.ExpiresAt, next.IssuedAt = parley.NewID(), parley.NewID(), s.ExpiresAt.Add(time.Hour), s.IssuedAt.Add(time.Second)
+	until := next.IssuedAt.Add(time.Minute)
 	replace := func(old, hash string) error {
 		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
-			return tx.ReplaceVisitorSession(ctx, agent.OrgID, next, []byte(old), []byte(hash))
+			return tx.ReplaceVisitorSession(ctx, agent.OrgID, next, []byte(old), []byte(hash), until)
 		})
+	}
+	use := func(hash string) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.UseVisitorSession(ctx, agent.OrgID, s.ID, []byte(hash))
+		})
+	}
+	// exchangeable reports whether a replaced token finds its session at a time.
+	exchangeable := func(hash string, at time.Time) bool {
+		t.Helper()
+		got, err := st.FindReplacedSession(t.Context(), []byte(hash), at)
+		if err != nil && !parley.IsNotFound(err) {
+			t.Fatal(err)
+		}
+		return err == nil && got.ID == s.ID && got.Unused
 	}
 	same(t, replace("first", "second"), find("second").VisitorSession, next)
 	_, err := st.FindVisitorSession(t.Context(), []byte("first"))
 	wantCode(t, "a replaced token", err, parley.CodeNotFound)
-	wantCode(t, "replacing it again", replace("first", "third"), parley.CodeNotFound)
+	same(t, nil, []bool{find("second").Unused, exchangeable("first", until.Add(-1)), exchangeable("first", until), exchangeable("second", until.Add(-1))},
+		[]bool{true, true, false, false})
+	was := until
+	until = until.Add(time.Hour)
+	same(t, replace("first", "third"), find("third").VisitorSession, next) // the answer with the second was lost
+	_, err = st.FindVisitorSession(t.Context(), []byte("second"))
+	wantCode(t, "a token that was never used", err, parley.CodeNotFound)
+	same(t, nil, exchangeable("first", was), false) // the time does not move
+	wantCode(t, "using a token of before", use("second"), parley.CodeNotFound)
+	same(t, use("third"), []bool{find("third").Unused, exchangeable("first", was.Add(-1))}, []bool{false, false})
+	wantCode(t, "replacing a dead token", replace("first", "x"), parley.CodeNotFound)
+	same(t, replace("third", "second"), exchangeable("third", until.Add(-1)), true)
+	late := next
+	late.IssuedAt = until
+	wantCode(t, "too late", TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+		return tx.ReplaceVisitorSession(ctx, agent.OrgID, late, []byte("third"), []byte("x"), until)
+	}), parley.CodeNotFound)
 
 	conv := Conversation(t, st, agent)
 	next.ConversationID = conv.ID
@@ -240,6 +271,38 @@ func feedback(t *testing.T, st *store.Store) {
 	save(f)
 	got, err := st.ListFeedback(t.Context(), agent.OrgID, conv.ID)
 	same(t, err, got, []parley.Feedback{g, f})
+	deferred(t, st, agent.OrgID, conv.ID, f)
+}
+
+// deferred checks feedback that is to be logged later.
+func deferred(t *testing.T, st *store.Store, orgID, conversationID string, f parley.Feedback) {
+	t.Helper()
+	// waiting is what of this conversation is not logged.
+	waiting := func() (own []store.DeferredFeedback) {
+		t.Helper()
+		all, err := st.ListDeferredFeedback(t.Context(), f.At.Add(time.Hour), 1000)
+		for _, d := range all {
+			if d.ConversationID == conversationID {
+				own = append(own, d)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return own
+	}
+	logged := func(at time.Time) error {
+		return TryWrite(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.LogFeedback(ctx, orgID, conversationID, f.MessageID, at)
+		})
+	}
+	same(t, nil, len(waiting()), 0)
+	f.Rating, f.At = parley.RatingUp, f.At.Add(time.Second)
+	Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.DeferFeedback(ctx, orgID, conversationID, f) })
+	same(t, nil, waiting(), []store.DeferredFeedback{{OrgID: orgID, ConversationID: conversationID, Feedback: f}})
+	wantCode(t, "logging what was replaced", logged(f.At.Add(-time.Second)), parley.CodeNotFound)
+	same(t, logged(f.At), len(waiting()), 0)
+	wantCode(t, "logging it twice", logged(f.At), parley.CodeNotFound)
 }
 
 // visitorSweep deletes what is old, and nothing that is still of use.

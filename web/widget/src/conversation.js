@@ -1,7 +1,7 @@
 // The conversation: its messages, the run that is at work, and everything that is said to the server. The view reads
 // its fields and is told by changed().
-import { follow, problem, request } from './http.js';
-import { channel, exclusive, pendingOf, tokenOf } from './storage.js';
+import { follow, problem, request, resultOf } from './http.js';
+import { callOf, channel, exclusive, pendingOf, tokenOf } from './storage.js';
 
 const attempts = 5; // to post a message: it has an id, so that twice is once
 const persistence = 60; // losses of a stream in a row, about ten minutes
@@ -9,6 +9,12 @@ const isNetwork = (e) => !e.status || e.status >= 500;
 
 // randomUUID needs a secure context; a page in development may have none.
 const uuid = () => crypto.randomUUID?.() || '10000000-1000-4000-8000-100000000000'.replace(/[018]/g, (d) => (d ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (d / 4)))).toString(16));
+
+// frozen is what a handler of the page may read and not change: it is shared.
+const frozen = (value) => {
+  if (value && typeof value === 'object') Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
+};
 
 export class Conversation {
   phase = 'idle'; // connecting, ready, lost: then problem says why
@@ -26,6 +32,8 @@ export class Conversation {
     this._life = new AbortController();
     this._channel = channel(agent, (m) => this._hear(m));
     this._wakers = new Set();
+    this._tools = new Map(); // the page's handlers by function name
+    this._begun = new Set(); // ids of their calls
     this._online = () => { for (const wake of [...this._wakers]) wake(); };
     addEventListener('online', this._online);
   }
@@ -75,6 +83,45 @@ export class Conversation {
     if (this.phase !== 'idle') this.connect();
   }
 
+  // tool lets the agent use a function of the page, or no longer.
+  tool(name, handler) {
+    if (typeof handler === 'function') this._tools.set(name, handler);
+    else this._tools.delete(name);
+    this.run?.asked.forEach((call) => this._perform(this.run, call)); // asked before it was there
+  }
+
+  // _perform runs a tool call that was asked of this visitor's pages: in one of them, once. What a reload interrupted
+  // is not run again.
+  async _perform(run, { requestId, name, arguments: given }) {
+    const handler = this._tools.get(name);
+    if (!handler || this._begun.has(requestId)) return;
+    this._begun.add(requestId);
+    const path = `runs/${run.id}/tools/${requestId}`;
+    const mark = callOf(this.agent, requestId);
+    let claim = mark.get(), answer;
+    if (claim) answer = { claim, error: 'The page was left meanwhile. Whether it had an effect is unknown.' };
+    else {
+      mark.set((claim = uuid()));
+      const { claimed } = (await this._insist(path + '/claim', { claim })) || {};
+      if (claimed) answer = await resultOf(claim, () => handler(frozen(given)));
+    }
+    if (answer) await this._insist(path, answer);
+    mark.set('');
+  }
+
+  // _insist posts what may be posted twice. A result that the server cannot take becomes an error that says so.
+  async _insist(path, body) {
+    for (let attempt = 1; attempt <= attempts && !this.dead; attempt++) {
+      try {
+        return await this._call('POST', path, body);
+      } catch (e) {
+        if (isNetwork(e) || e.status === 429) await this._pause(attempt, e.after);
+        else if (body.raw && e.type === 'invalid_request') body = { claim: body.claim, error: e.message };
+        else return;
+      }
+    }
+  }
+
   send(text) {
     text = text.trim();
     if (!text || this.busy || !this.ready) return;
@@ -91,7 +138,7 @@ export class Conversation {
     if (this.busy) return;
     this._set({ sending: true });
     try {
-      const { runId } = await this._call('POST', `runs/${message.runId}/retry`, {});
+      const { runId } = await this._call('POST', `runs/${message.runId}/retry`, { clientTools: [...this._tools.keys()] });
       this._share({ type: 'retry', runId, old: message.runId });
       this._replace(message.runId);
       this._follow(runId);
@@ -124,12 +171,13 @@ export class Conversation {
   async restart() {
     if (this._token.get()) {
       try {
-        await this._call('DELETE', 'conversation');
+        const ended = await this._call('DELETE', 'conversation');
+        this.ticket = ended?.ticket || this.ticket; // the page may be older than the one that it came with
       } catch (e) {
         if (e.status !== 401 && e.status !== 404) return e;
       }
     }
-    this._share({ type: 'reset' });
+    this._share({ type: 'reset', ticket: this.ticket });
     const idle = this.phase === 'idle'; // nobody has opened the chat on this page
     if (idle) this._token.set('');
     else return this._reset();
@@ -153,6 +201,7 @@ export class Conversation {
           if (this.ticket) body.ticket = this.ticket;
           const session = await this._request('POST', 'sessions', token, body);
           this._token.set(session.token);
+          this.ticket = session.ticket || this.ticket;
           return session;
         } catch (e) {
           if (e.status !== 401 || !token) throw e;
@@ -191,7 +240,7 @@ export class Conversation {
     message = this._patch(message, { problem: null });
     for (let attempt = 1; ; attempt++) {
       try {
-        const { runId, messageId } = await this._call('POST', 'messages', { clientMessageId: message.key, text: message.text });
+        const { runId, messageId } = await this._call('POST', 'messages', { clientMessageId: message.key, text: message.text, clientTools: [...this._tools.keys()] });
         this._pending.set('');
         const twice = this.messages.some((m) => m.id === messageId); // it had arrived before a reload
         if (twice) this._set({ messages: this.messages.filter((m) => m.key !== message.key) });
@@ -220,7 +269,7 @@ export class Conversation {
   async _follow(runId) {
     if (this.run?.id === runId || this.messages.some((m) => m.runId === runId && m.role === 'assistant')) return;
     this._leave();
-    const run = (this.run = { id: runId, text: '', tools: [], abort: new AbortController() });
+    const run = (this.run = { id: runId, text: '', tools: [], asked: [], abort: new AbortController() });
     this.changed();
     let last = '', losses = 0, missing = 0;
     const each = (id, type, data) => {
@@ -230,7 +279,10 @@ export class Conversation {
       run.lost = false;
       if (type === 'message.delta') run.text += data.text;
       else if (type === 'tool.started') run.tools = [...run.tools, { id: data.id, name: data.name }];
-      else if (type === 'tool.completed') run.tools = run.tools.map((t) => (t.id === data.id ? { ...t, done: true } : t));
+      else if (type === 'tool.requested') {
+        run.asked.push(data);
+        this._perform(run, data);
+      } else if (type === 'tool.completed') run.tools = run.tools.map((t) => (t.id === data.id ? { ...t, done: true } : t));
       else if (type === 'message.completed') Object.assign(run, { messageId: data.messageId, text: data.text });
       else if (type === 'error') run.problem = problem(0, data.type, data.message);
       else if (type === 'run.completed') return this._finish(run, data.status);
@@ -273,10 +325,12 @@ export class Conversation {
     else this.changed();
   }
 
-  _hear({ type, message, runId, old, id, rating }) {
+  _hear({ type, message, runId, old, id, rating, ticket }) {
     if (!this.ready) return;
-    if (type === 'reset') this._reset();
-    else if (type === 'rate') this._set({ messages: this.messages.map((m) => (m.id === id ? { ...m, rating } : m)) });
+    if (type === 'reset') {
+      this.ticket = ticket;
+      this._reset();
+    } else if (type === 'rate') this._set({ messages: this.messages.map((m) => (m.id === id ? { ...m, rating } : m)) });
     else {
       if (type === 'retry') this._replace(old);
       else if (!this.messages.some((m) => m.id === message.id)) this._add(message);

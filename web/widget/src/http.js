@@ -1,19 +1,32 @@
 // Requests to /widget/v1 as the contract has them: the envelope, and server-sent events read from a fetch stream.
 
 const send = window.fetch.bind(window); // the page may wrap its own later
-const { parse } = JSON;
+const { parse, stringify } = JSON;
 const patience = 20000; // for an answer, ms
 const silence = 45000; // heartbeats are at most 20 s apart
 
 // Problem is why a request failed: status 0 is a network that is not there. after is in seconds.
 export const problem = (status, type, message, after) => ({ __proto__: null, status, type, message, after });
 
-// json writes strings and flat objects by itself: what a page did to JSON.stringify or to toJSON has no say in it.
+// json writes strings, lists and flat objects by itself: what a page did to JSON.stringify or to toJSON has no say in it.
 const quote = (text) => '"' + text.replace(/["\\\0-\x1f]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')) + '"';
 const json = (value) => {
   if (typeof value === 'string') return quote(value);
   if (!value || typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return '[' + value.map(json) + ']';
   return '{' + Object.keys(value).filter((k) => value[k] !== undefined).map((k) => quote(k) + ':' + json(value[k])).join(',') + '}';
+};
+
+// resultOf is what a handler of the page returned, or how it failed: in words, without the stack.
+export const resultOf = async (claim, work) => {
+  try {
+    const raw = `{"claim":${quote(claim)},"result":${stringify(await work()) ?? null}}`;
+    if (raw.length > 65536) throw 'The result is too large.';
+    return { claim, raw };
+  } catch (e) {
+    console.warn('Parley:', e);
+    return { claim, error: String(e?.message || e).slice(0, 1000) };
+  }
 };
 
 const begin = async (url, method, token, body, lastId, signal) => {
@@ -23,7 +36,7 @@ const begin = async (url, method, token, body, lastId, signal) => {
   if (lastId) headers['Last-Event-ID'] = lastId;
   let response;
   try {
-    response = await send(url, { __proto__: null, method, headers, body: body && json(body), signal, credentials: 'omit', cache: 'no-store' });
+    response = await send(url, { __proto__: null, method, headers, body: body && (body.raw || json(body)), signal, credentials: 'omit', cache: 'no-store' });
   } catch {
     throw problem(0, 'network');
   }

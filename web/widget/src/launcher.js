@@ -70,7 +70,7 @@ const start = () => {
   };
   const load = () => loading ||= import(base + 'widget/assets/' + PANEL + (tries++ ? '?' + tries : '')).then((m) => {
     panel = m.default(ctl);
-    for (const [name, value] of waiting.splice(0)) panel[name](value);
+    for (const [name, ...rest] of waiting.splice(0)) panel[name](...rest);
   }).catch((e) => { loading = 0; throw e; });
   const quietly = () => { load().catch(() => {}); };
 
@@ -118,10 +118,10 @@ const start = () => {
       (window.Parley = (...call) => { q.push(call); }).q = q;
     },
   };
-  for (const name of ['identify', 'newConversation', 'send', 'setColor', 'setTheme']) {
-    commands[name] = (value) => {
-      if (panel) panel[name](value);
-      else waiting.push([name, value]);
+  for (const name of ['identify', 'newConversation', 'send', 'setColor', 'setTheme', 'tool']) {
+    commands[name] = (...rest) => {
+      if (panel) panel[name](...rest);
+      else waiting.push([name, ...rest]);
       if (name === 'send') open(true);
       if (name === 'newConversation') quietly();
     };

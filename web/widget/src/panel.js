@@ -144,6 +144,7 @@ export default (ctl) => {
     identify: (visitor) => conversation.identify(visitor),
     send(text) { if (queue.length < 8) queue.push(String(text)); changed(); },
     newConversation: () => conversation.restart(),
+    tool: (name, handler) => conversation.tool(String(name), handler),
     setTheme(value) { theme = value; changed(); },
     setColor(value) { color = value; changed(); },
     destroy() {

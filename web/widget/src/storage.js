@@ -18,6 +18,8 @@ const slot = (area, key) => ({
 
 export const tokenOf = (agent) => slot('localStorage', `parley:${agent}:token`);
 export const pendingOf = (agent) => slot('sessionStorage', `parley:${agent}:pending`);
+// callOf says whether this tab began to run a tool call: then it must not run it again after a reload.
+export const callOf = (agent, id) => slot('sessionStorage', `parley:${agent}:${id}`);
 
 // channel reaches the other tabs of the site. Without one, a tab learns on its next load.
 export const channel = (agent, hear) => {
