@@ -18,7 +18,7 @@ var rows = [][]string{
 	{"internal/event", "internal/auth", "internal/limit", "internal/bill", "internal/capacity", "internal/trace"},
 	{"internal/twilio", "internal/openai", "internal/mcp", "internal/browser", "internal/sim/model", "internal/sim/phone", "internal/store/storetest"},
 	{"internal/store", "internal/record", "internal/secret", "internal/config", "internal/sim/speech", "internal/sim/schema"},
-	{"internal/audio", "internal/ws", "internal/fastjson", "internal/respond", "internal/metric", "internal/web", "internal/leg", "internal/reference", "internal/api/apicheck", "internal/web/browsertest", "internal/origin", "internal/egress", "internal/egress/egresstest"},
+	{"internal/audio", "internal/ws", "internal/fastjson", "internal/respond", "internal/metric", "internal/web", "internal/leg", "internal/reference", "internal/api/apicheck", "internal/web/browsertest", "internal/origin", "internal/egress", "internal/egress/egresstest", "internal/spoken"},
 	{"", "web/webcall", "web/widget", "web/widget/bundle"}, // the domain; what browsers load, embedded, and its build
 }
 

@@ -47,6 +47,7 @@ type Credentials struct {
 	TwilioAccountSID string
 	TwilioAuthToken  string
 	OpenAIKey        string
+	WebSearch        WebSearch
 }
 
 // maxCredential bounds a provider's key or token, in characters.
@@ -74,6 +75,12 @@ func (o Organization) Apply(c Credentials, in *Input, serverDefault int) (Organi
 		if c.TwilioAccountSID != "" && c.TwilioAuthToken == "" {
 			twilio.Fail("authToken", "is needed together with the account SID. Copy both from the Twilio console.")
 		}
+	}
+	if in.Null("webSearch") {
+		in.Skip("webSearch")
+		c.WebSearch = WebSearch{}
+	} else if search := in.Object("webSearch"); search != nil {
+		c.WebSearch = c.WebSearch.Apply(search)
 	}
 	if err := in.Done(); err != nil {
 		return o, c, err

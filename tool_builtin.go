@@ -7,7 +7,7 @@ import (
 
 // builtinTools are the tools that come with the server, by name. Each has its definition here and its function
 // in a file of internal/tool, where a test sees that none is missing.
-var builtinTools = append([]Tool{
+var builtinTools = slices.Concat([]Tool{
 	{
 		ID:           "calculator",
 		Name:         "Calculator",
@@ -33,7 +33,7 @@ var builtinTools = append([]Tool{
 		Parameters: json.RawMessage(`{"type":"object","properties":{"timezone":{"type":"string",` +
 			`"description":"IANA time zone such as Europe/Helsinki; UTC when absent"}},"additionalProperties":false}`),
 	},
-}, controlTools...)
+}, assistTools, controlTools)
 
 // BuiltinTool returns the built-in tool with this slug.
 func BuiltinTool(slug string) (Tool, bool) {
@@ -48,12 +48,8 @@ func BuiltinTool(slug string) (Tool, bool) {
 // BuiltinTools returns all built-in tools.
 func BuiltinTools() []Tool { return slices.Clone(builtinTools) }
 
-// reservedFunctions are names of built-in tools that are still to come: an organization's own tool must not
-// stand in their way, or be taken for one that ends or transfers a call.
-var reservedFunctions = []string{"web_search", "collect_input", "remember", "recall", "knowledge_search"}
-
-// IsReservedFunction reports whether a function name belongs to the server's own tools.
+// IsReservedFunction reports whether a function name belongs to the server's own tools: an organization's own must not
+// be taken for one that ends or transfers a call.
 func IsReservedFunction(name string) bool {
-	return slices.Contains(reservedFunctions, name) ||
-		slices.ContainsFunc(builtinTools, func(t Tool) bool { return t.FunctionName == name })
+	return slices.ContainsFunc(builtinTools, func(t Tool) bool { return t.FunctionName == name })
 }

@@ -51,23 +51,25 @@ func (h *house) operations(t *testing.T, ids map[string]string) []request {
 
 // validBodies are requests that would succeed for the owner.
 var validBodies = map[string]string{
-	"post /api/v1/agents":                         `{"name":"Own","type":"voice"}`,
-	"patch /api/v1/agents/{agentId}":              `{"name":"Stolen"}`,
-	"post /api/v1/agents/{agentId}/chat":          `{"message":"hi"}`,
-	"post /api/v1/phone-numbers":                  `{"number":"+14155550188"}`,
-	"post /api/v1/phone-numbers/import":           `{"numbers":["+14155550189"],"agentId":null}`,
-	"patch /api/v1/phone-numbers/{phoneNumberId}": `{"label":"Stolen"}`,
-	"post /api/v1/tools":                          toolBody,
-	"patch /api/v1/tools/{toolId}":                `{"name":"Stolen"}`,
-	"post /api/v1/tools/{toolId}/test":            `{"dryRun":true}`,
-	"put /api/v1/secrets/{secretName}":            `{"value":"stolen"}`,
-	"post /api/v1/api-keys":                       `{"name":"Own"}`,
-	"patch /api/v1/api-keys/{keyId}":              `{"name":"Stolen"}`,
-	"post /api/v1/api-keys/{keyId}/rotate":        `{}`,
-	"patch /api/v1/organization":                  `{"limits":{"requestsPerMinute":null}}`,
-	"post /api/v1/test-calls":                     `{"agentId":"$agent"}`,
-	"post /api/v1/test-calls/{id}/sign":           `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
-	"post /api/v1/agents/{agentId}/web-call":      `{}`,
+	"post /api/v1/agents":                                 `{"name":"Own","type":"voice"}`,
+	"patch /api/v1/agents/{agentId}":                      `{"name":"Stolen"}`,
+	"post /api/v1/agents/{agentId}/chat":                  `{"message":"hi"}`,
+	"post /api/v1/phone-numbers":                          `{"number":"+14155550188"}`,
+	"post /api/v1/phone-numbers/import":                   `{"numbers":["+14155550189"],"agentId":null}`,
+	"patch /api/v1/phone-numbers/{phoneNumberId}":         `{"label":"Stolen"}`,
+	"post /api/v1/tools":                                  toolBody,
+	"patch /api/v1/tools/{toolId}":                        `{"name":"Stolen"}`,
+	"post /api/v1/tools/{toolId}/test":                    `{"dryRun":true}`,
+	"put /api/v1/secrets/{secretName}":                    `{"value":"stolen"}`,
+	"post /api/v1/agents/{agentId}/documents":             `{"name":"Stolen","text":"Stolen"}`,
+	"put /api/v1/agents/{agentId}/documents/{documentId}": `{"name":"Stolen","text":"Stolen"}`,
+	"post /api/v1/api-keys":                               `{"name":"Own"}`,
+	"patch /api/v1/api-keys/{keyId}":                      `{"name":"Stolen"}`,
+	"post /api/v1/api-keys/{keyId}/rotate":                `{}`,
+	"patch /api/v1/organization":                          `{"limits":{"requestsPerMinute":null}}`,
+	"post /api/v1/test-calls":                             `{"agentId":"$agent"}`,
+	"post /api/v1/test-calls/{id}/sign":                   `{"url":"https://parley.example/twilio/resume","form":{"CallSid":"CA1"}}`,
+	"post /api/v1/agents/{agentId}/web-call":              `{}`,
 }
 
 // TestTenants calls every operation with another organization's key and our ids: 404 where an id is named, and
@@ -85,11 +87,12 @@ func TestTenants(t *testing.T) {
 		said := h.do(t, request{method: "POST", path: "/api/v1/agents/" + agent + "/chat", body: `{"message":"Canary words"}`})
 		tool := h.createTool(t, "", `{"name":"Canary tool","description":"Canary","kind":"http","http":{"method":"GET","url":"https://a.example.com/"}}`)
 		key := h.do(t, request{method: "POST", path: "/api/v1/api-keys", body: `{"name":"Canary key"}`})
+		document := h.do(t, request{method: "POST", path: "/api/v1/agents/" + agent + "/documents", body: `{"name":"Canary document","text":"Canary"}`}).text("data.id")
 		test := h.do(t, request{method: "POST", path: "/api/v1/test-calls", body: `{"agentId":"` + voice + `"}`})
 		if number.status != 201 || said.status != 200 || key.status != 201 || test.status != 201 {
 			t.Fatalf("preparing: %s %s %s %s", number.body, said.body, key.body, test.body)
 		}
-		ids := map[string]string{"agentId": agent, "conversationId": said.text("data.conversationId"), "keyId": key.text("data.id"), "toolId": tool, "id": test.text("data.id"), "phoneNumberId": number.text("data.phoneNumbers.0.id"), "secretName": "SHOP"}
+		ids := map[string]string{"agentId": agent, "conversationId": said.text("data.conversationId"), "keyId": key.text("data.id"), "toolId": tool, "id": test.text("data.id"), "phoneNumberId": number.text("data.phoneNumbers.0.id"), "secretName": "SHOP", "documentId": document, "contactId": "+14155550123"}
 		thief := h.newKey(storetest.Organization(t, st).ID, parley.ScopeAll)
 		for _, r := range h.operations(t, ids) {
 			named := strings.Contains(r.path, "-") && slices.ContainsFunc(slices.Collect(maps.Values(ids)), func(id string) bool { return strings.Contains(r.path, id) })
@@ -97,7 +100,7 @@ func TestTenants(t *testing.T) {
 			r.body = strings.ReplaceAll(r.body, "$agent", voice)
 			r.key = thief
 			a := h.do(t, r)
-			own := strings.HasPrefix(r.path, secrets+"/") // each organization has names of its own: TestSecretLife
+			own := strings.HasPrefix(r.path, secrets+"/") || strings.HasPrefix(r.path, "/api/v1/contacts/") // each organization has names of its own: TestSecretLife
 			if !own && (named && a.status != 404 || !named && a.status >= 400) {
 				t.Errorf("%s %s by another organization: %d %s", r.method, r.path, a.status, a.body)
 			}
@@ -120,7 +123,7 @@ func TestScopes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, storetest.SQLite(t))
 	unknown := "550e8400-e29b-41d4-a716-446655440000"
-	ids := map[string]string{"agentId": unknown, "conversationId": unknown, "keyId": unknown, "toolId": unknown, "id": unknown, "phoneNumberId": unknown, "secretName": "SHOP"}
+	ids := map[string]string{"agentId": unknown, "conversationId": unknown, "keyId": unknown, "toolId": unknown, "id": unknown, "phoneNumberId": unknown, "secretName": "SHOP", "documentId": unknown, "contactId": "+14155550123"}
 	key := h.newKey(h.org.ID, "nothing")
 	for _, r := range h.operations(t, ids) {
 		r.key, r.body = key, strings.ReplaceAll(r.body, "$agent", unknown)

@@ -154,8 +154,12 @@ func (a *API) createAgent(ctx context.Context, orgID string, in *jsonBody) (effe
 		if err := tx.CreateAgent(ctx, orgID, agent); err != nil {
 			return refuse[Agent](err)
 		}
+		blind, err := searchless(ctx, tx, agent)
+		if err != nil {
+			return refuse[Agent](err)
+		}
 		view := a.agentView(agent, known)
-		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, a.unpriced(agent), unmatched(agent), doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
+		return reply[Agent]{data: view, warnings: slices.Concat(warnings, ignored, blind, a.unpriced(agent), unmatched(agent), doubts(agent.PhoneNumbers...)), etag: agentTag(agent),
 			note: agentNote("create", agent, nil, view), after: settles[Agent](a, orgID, agent.PhoneNumbers)}, nil
 	}, nil
 }
@@ -166,6 +170,18 @@ func (a *API) unpriced(agent parley.Agent) []string {
 		return nil
 	}
 	return []string{"config.maxCost counts only the carrier and transcription, because this server knows no price of the model " + agent.Model + ". Add it to the price file (PARLEY_PRICES)."}
+}
+
+// searchless warns when the agent is given a web search that its organization has not set up.
+func searchless(ctx context.Context, tx *store.Tx, agent parley.Agent) ([]string, error) {
+	if !slices.Contains(agent.ToolIDs, parley.ToolWebSearch) {
+		return nil, nil
+	}
+	c, err := tx.FindCredentials(ctx, agent.OrgID)
+	if err != nil || c.WebSearch.Provider != "" {
+		return nil, err
+	}
+	return []string{"web_search is not set up, so the model is not offered it. Set webSearch in PATCH /api/v1/organization."}, nil
 }
 
 // unmatched warns of names that no browser would ever send.
@@ -220,6 +236,11 @@ func (a *API) updateAgent(_ context.Context, orgID string, in *agentUpdate) (eff
 		}
 		if fields.Has("toolIds") {
 			warnings = append(warnings, agent.KeepTools(known)...)
+			blind, err := searchless(ctx, tx, agent)
+			if err != nil {
+				return refuse[UpdatedAgent](err)
+			}
+			warnings = append(warnings, blind...)
 		}
 		if fields.Has("config") || fields.Has("model") {
 			warnings = append(append(warnings, a.unpriced(agent)...), unmatched(agent)...)

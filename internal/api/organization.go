@@ -16,12 +16,13 @@ import (
 // Organization is an organization on the wire. Secrets are write-only: of each, the last four characters show
 // which one it is.
 type Organization struct {
-	ID        string    `json:"id" format:"uuid"`
-	Name      string    `json:"name" minLength:"1" maxLength:"255" example:"Example Ltd"`
-	Limits    Limits    `json:"limits"`
-	OpenAI    *OpenAI   `json:"openai,omitempty" doc:"The organization's own account at the model provider. Only for keys with organization:manage."`
-	Twilio    *Twilio   `json:"twilio,omitempty" doc:"The organization's own account at the carrier. Only for keys with organization:manage."`
-	CreatedAt time.Time `json:"createdAt"`
+	ID        string     `json:"id" format:"uuid"`
+	Name      string     `json:"name" minLength:"1" maxLength:"255" example:"Example Ltd"`
+	Limits    Limits     `json:"limits"`
+	OpenAI    *OpenAI    `json:"openai,omitempty" doc:"The organization's own account at the model provider. Only for keys with organization:manage."`
+	Twilio    *Twilio    `json:"twilio,omitempty" doc:"The organization's own account at the carrier. Only for keys with organization:manage."`
+	WebSearch *WebSearch `json:"webSearch,omitempty" doc:"Where agents search the web. Only for keys with organization:manage."`
+	CreatedAt time.Time  `json:"createdAt"`
 }
 
 // UpdatedOrganization is the answer to a PATCH.
@@ -47,6 +48,13 @@ type Twilio struct {
 	AuthTokenLast4 *string `json:"authTokenLast4" doc:"Null: the server's own token is used."`
 }
 
+// WebSearch shows where agents search the web.
+type WebSearch struct {
+	Provider    *string `json:"provider" doc:"Whose protocol the search service speaks: searxng, brave or tavily. Null: agents cannot search the web." example:"brave"`
+	URL         *string `json:"url" doc:"Where searches go. Null: nowhere." example:"https://api.search.brave.com/res/v1/web/search"`
+	APIKeyLast4 *string `json:"apiKeyLast4" doc:"Null: there is none."`
+}
+
 func (a *API) organizationOperations() {
 	const path = "/api/v1/organization"
 	read(a, operation{method: http.MethodGet, path: path, id: "getOrganization", tag: "Organization", scope: scopeAny,
@@ -69,6 +77,14 @@ func (a *API) organizationOperations() {
 			"accountSid": sid, "authToken": nullable("Verifies Twilio's requests and signs ours. Null removes it."),
 		}),
 	})
+	address := &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(parley.MaxWebAddress), Nullable: true, Pattern: parley.WebAddressPattern,
+		Description: "Where searches go; needed for searxng. Null resets it to the provider's own. Another address needs the key again."}
+	search := object("Where the tool web_search looks. Another provider begins anew; null removes it.", map[string]*huma.Schema{
+		"provider": {Type: huma.TypeString, Enum: []any{"searxng", "brave", "tavily", nil}, Nullable: true, Description: "Whose protocol the service speaks. Null removes everything."},
+		"url":      address, "apiKey": nullable("Write-only; kept sealed. Needed for brave and tavily."),
+	})
+	search.Nullable = true
+	body.Properties["webSearch"] = search
 	write(a, operation{method: http.MethodPatch, path: path, id: "updateOrganization", tag: "Organization", scope: parley.ScopeOrganizationManage,
 		summary: "Update the organization", description: "Absent members keep their value. Secrets are never shown again; answers show their last four characters.",
 		body: body, example: map[string]any{"name": "Acme Support", "openai": map[string]any{"apiKey": "sk-proj-0123456789"}}, forgets: true}, a.updateOrganization)
@@ -82,7 +98,7 @@ func (a *API) getOrganization(ctx context.Context, orgID string, _ *struct{}) (r
 	c, err := a.credentials(ctx, &a.opt.Store.Reader, orgID)
 	view := a.organizationView(org, c)
 	if !auth.Principal(ctx).Can(parley.ScopeOrganizationManage) {
-		view.OpenAI, view.Twilio = nil, nil
+		view.OpenAI, view.Twilio, view.WebSearch = nil, nil, nil
 	}
 	return reply[Organization]{data: view}, err
 }
@@ -128,7 +144,8 @@ type auditedOrganization struct {
 
 func secretsChanged(o Organization, had, has parley.Credentials, after bool) auditedOrganization {
 	replaced := map[string]bool{}
-	for name, changed := range map[string]bool{"openai.apiKey": had.OpenAIKey != has.OpenAIKey, "twilio.authToken": had.TwilioAuthToken != has.TwilioAuthToken} {
+	for name, changed := range map[string]bool{"openai.apiKey": had.OpenAIKey != has.OpenAIKey, "twilio.authToken": had.TwilioAuthToken != has.TwilioAuthToken,
+		"webSearch.apiKey": had.WebSearch.APIKey != has.WebSearch.APIKey} {
 		if changed {
 			replaced[name] = after
 		}
@@ -143,6 +160,7 @@ func (a *API) organizationView(o parley.Organization, c parley.Credentials) Orga
 	if c.TwilioAccountSID != "" {
 		v.Twilio.AccountSID = &c.TwilioAccountSID
 	}
+	v.WebSearch = &WebSearch{Provider: textOrNull(string(c.WebSearch.Provider)), URL: textOrNull(c.WebSearch.Address()), APIKeyLast4: last4(c.WebSearch.APIKey)}
 	return v
 }
 
@@ -163,11 +181,12 @@ func (a *API) credentials(ctx context.Context, r *store.Reader, orgID string) (c
 	if err != nil {
 		return c, err
 	}
-	c.TwilioAccountSID = sealed.TwilioAccountSID
+	c.TwilioAccountSID, c.WebSearch = sealed.TwilioAccountSID, sealed.WebSearch
 	for column, s := range map[string]struct {
 		sealed []byte
 		into   *string
-	}{store.ColumnOpenAIKey: {sealed.OpenAIKey, &c.OpenAIKey}, store.ColumnTwilioToken: {sealed.TwilioAuthToken, &c.TwilioAuthToken}} {
+	}{store.ColumnOpenAIKey: {sealed.OpenAIKey, &c.OpenAIKey}, store.ColumnTwilioToken: {sealed.TwilioAuthToken, &c.TwilioAuthToken},
+		store.ColumnSearchKey: {sealed.WebSearchKey, &c.WebSearch.APIKey}} {
 		if len(s.sealed) == 0 {
 			continue
 		}
@@ -181,7 +200,11 @@ func (a *API) credentials(ctx context.Context, r *store.Reader, orgID string) (c
 }
 
 func (a *API) seal(orgID string, c parley.Credentials) store.SealedCredentials {
-	sealed := store.SealedCredentials{TwilioAccountSID: c.TwilioAccountSID}
+	sealed := store.SealedCredentials{TwilioAccountSID: c.TwilioAccountSID, WebSearch: c.WebSearch}
+	sealed.WebSearch.APIKey = ""
+	if c.WebSearch.APIKey != "" {
+		sealed.WebSearchKey = a.opt.Ring.Seal(store.CredentialAAD(orgID, store.ColumnSearchKey), []byte(c.WebSearch.APIKey))
+	}
 	if c.OpenAIKey != "" {
 		sealed.OpenAIKey = a.opt.Ring.Seal(store.CredentialAAD(orgID, store.ColumnOpenAIKey), []byte(c.OpenAIKey))
 	}

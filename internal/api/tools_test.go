@@ -157,11 +157,11 @@ func TestToolsOfAnAgent(t *testing.T) {
 		a := h.do(t, request{method: "POST", path: "/api/v1/agents", body: `{"name":"A","type":"voice","toolIds":["` + own + `","` + foreign + `","current_time","web_search","` + unknown + `"]}`})
 		shown, _ := json.Marshal(a.at("data.tools"))
 		want := `[{"category":"shop","config":{"method":"GET","url":"https://shop.example.com/orders/{{args.orderId}}"},"description":"Finds an order.","id":"` + own + `","name":"Look up order"},`
-		if a.status != 201 || !strings.HasPrefix(string(shown), want) || len(a.at("data.tools").([]any)) != 2 || a.at("data.tools.1.id") != "current_time" {
+		if a.status != 201 || !strings.HasPrefix(string(shown), want) || len(a.at("data.tools").([]any)) != 3 || a.at("data.tools.1.id") != "current_time" {
 			t.Fatalf("create: %d %s", a.status, a.body)
 		}
 		warnings := fmt.Sprint(a.at("warnings"))
-		for _, part := range []string{`"` + foreign + `", "web_search", "` + unknown + `"`} {
+		for _, part := range []string{`"` + foreign + `", "` + unknown + `"`, "web_search is not set up"} {
 			if !strings.Contains(warnings, part) {
 				t.Errorf("warnings %s lack %s", warnings, part)
 			}
@@ -173,11 +173,11 @@ func TestToolsOfAnAgent(t *testing.T) {
 		if got := h.do(t, request{method: "GET", path: "/api/v1/agents"}); fmt.Sprint(got.at("data.agents.0.tools")) != fmt.Sprint(a.at("data.tools")) {
 			t.Errorf("list: %s", got.body)
 		}
-		if got := h.do(t, request{method: "PATCH", path: path, body: `{"name":"B"}`}); got.at("warnings") != nil || len(got.at("data.tools").([]any)) != 2 {
+		if got := h.do(t, request{method: "PATCH", path: path, body: `{"name":"B"}`}); got.at("warnings") != nil || len(got.at("data.tools").([]any)) != 3 {
 			t.Errorf("patch of something else: %s", got.body)
 		}
 		h.do(t, request{method: "DELETE", path: tools + "/" + own})
-		if got := h.do(t, request{method: "GET", path: path}); len(got.at("data.tools").([]any)) != 1 {
+		if got := h.do(t, request{method: "GET", path: path}); len(got.at("data.tools").([]any)) != 2 {
 			t.Errorf("after deleting the tool: %s", got.body)
 		}
 		if got := h.do(t, request{method: "PATCH", path: path, body: `{"toolIds":["` + own + `"]}`}); len(got.at("data.tools").([]any)) != 0 || !strings.Contains(fmt.Sprint(got.at("warnings")), own) {

@@ -30,6 +30,10 @@ type dialect struct {
 	// named is agent_search with its index of names, and matches the condition that the index answers for
 	// (organization, folded text). candidates is the index alone, "" where it cannot be read so.
 	named, matches, candidates string
+	// passages is where passages are found by their words, found the condition on the query ($1), and nearer orders by it.
+	passages, found, nearer string
+	// match writes a search for words in the database's own syntax.
+	match func(scope string, terms []term) string
 	// replan is a query's first argument when its plan must fit its values. PostgreSQL would otherwise plan a
 	// statement for any values after it has seen it five times.
 	replan any
@@ -40,9 +44,11 @@ type dialect struct {
 
 var (
 	sqliteDialect = dialect{name: "sqlite", oneWriter: true, numbered: '?', position: "instr", indexedBy: " INDEXED BY ",
-		named: "agent_gram CROSS JOIN agent_search ON key = agent_gram.rowid", matches: "agent_gram MATCH parley_match($?, $?)", candidates: "agent_gram"}
+		named: "agent_gram CROSS JOIN agent_search ON key = agent_gram.rowid", matches: "agent_gram MATCH parley_match($?, $?)", candidates: "agent_gram",
+		passages: "passage_word CROSS JOIN passage p ON p.key = passage_word.rowid", found: "passage_word MATCH $1", nearer: "bm25(passage_word)", match: ftsMatch}
 	postgresDialect = dialect{name: "postgres", numbered: '$', lockRow: " FOR NO KEY UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", position: "strpos",
-		named: "agent_search", matches: "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe}
+		named: "agent_search", matches: "parley_grams(org_id, name_folded) @> parley_match($?, $?)", replan: pgx.QueryExecModeCacheDescribe,
+		passages: "passage p", found: "parley_vector(p.words) @@ $1::text::tsquery", nearer: "ts_rank_cd(parley_vector(p.words), $1::text::tsquery) DESC", match: tsMatch}
 )
 
 // using names the index for a query of SQLite.

@@ -13,6 +13,8 @@ type SealedCredentials struct {
 	TwilioAccountSID string
 	TwilioAuthToken  []byte
 	OpenAIKey        []byte
+	WebSearch        parley.WebSearch // without its key
+	WebSearchKey     []byte
 }
 
 const organizationColumns = `id, COALESCE(label, name), name, created_at, rate_limit, rate_granted`
@@ -47,9 +49,9 @@ func (r *Reader) ListOrganizations(ctx context.Context) ([]parley.Organization, 
 
 // FindCredentials returns an organization's sealed credentials, empty when it has none of its own.
 func (r *Reader) FindCredentials(ctx context.Context, orgID string) (SealedCredentials, error) {
-	const q = `SELECT twilio_account_sid, twilio_auth_token, openai_key FROM organization WHERE id = $1`
+	const q = `SELECT twilio_account_sid, twilio_auth_token, openai_key, web_search_provider, web_search_url, web_search_key FROM organization WHERE id = $1`
 	return find(ctx, r.q, "Organization", func(s scanner) (c SealedCredentials, err error) {
-		err = s.Scan(&c.TwilioAccountSID, &c.TwilioAuthToken, &c.OpenAIKey)
+		err = s.Scan(&c.TwilioAccountSID, &c.TwilioAuthToken, &c.OpenAIKey, &c.WebSearch.Provider, &c.WebSearch.URL, &c.WebSearchKey)
 		return c, err
 	}, q, orgID)
 }
@@ -57,7 +59,7 @@ func (r *Reader) FindCredentials(ctx context.Context, orgID string) (SealedCrede
 // HasSealed reports whether any row of the server is sealed with the key ring. Server-wide.
 func (r *Reader) HasSealed(ctx context.Context) (bool, error) {
 	for _, q := range []string{
-		`SELECT COUNT(*) FROM organization WHERE twilio_auth_token IS NOT NULL OR openai_key IS NOT NULL`,
+		`SELECT COUNT(*) FROM organization WHERE twilio_auth_token IS NOT NULL OR openai_key IS NOT NULL OR web_search_key IS NOT NULL`,
 		`SELECT COUNT(*) FROM tool WHERE headers IS NOT NULL OR query IS NOT NULL`,
 		`SELECT COUNT(*) FROM secret`,
 		`SELECT COUNT(*) FROM agent WHERE identity_secret IS NOT NULL AND org_id > ''`, // read from an index of few
@@ -101,8 +103,9 @@ func (tx *Tx) UpdateOrganization(ctx context.Context, orgID string, o parley.Org
 
 // SetCredentials replaces an organization's credentials as a whole.
 func (tx *Tx) SetCredentials(ctx context.Context, orgID string, c SealedCredentials) error {
-	const q = `UPDATE organization SET twilio_account_sid = $2, twilio_auth_token = $3, openai_key = $4 WHERE id = $1`
-	n, err := tx.q.exec(ctx, q, orgID, c.TwilioAccountSID, c.TwilioAuthToken, c.OpenAIKey)
+	const q = `UPDATE organization SET twilio_account_sid = $2, twilio_auth_token = $3, openai_key = $4, web_search_provider = $5,
+		web_search_url = $6, web_search_key = $7 WHERE id = $1`
+	n, err := tx.q.exec(ctx, q, orgID, c.TwilioAccountSID, c.TwilioAuthToken, c.OpenAIKey, string(c.WebSearch.Provider), c.WebSearch.URL, c.WebSearchKey)
 	if err != nil {
 		return fmt.Errorf("setting credentials: %w", err)
 	}
@@ -116,6 +119,7 @@ func (tx *Tx) SetCredentials(ctx context.Context, orgID string, c SealedCredenti
 const (
 	ColumnOpenAIKey   = "openai_key"
 	ColumnTwilioToken = "twilio_auth_token"
+	ColumnSearchKey   = "web_search_key"
 )
 
 // CredentialAAD is what a sealed credential is bound to: copied to another organization or column, it does not

@@ -94,7 +94,7 @@ func explain(t *testing.T, conn *sql.Conn, dialect, query string, args []any) st
 }
 
 // noScan are SQLite's words for reading what is no table: constants, a named subquery, a match of FTS5.
-var noScan = regexp.MustCompile(`^SCAN (CONSTANT ROW|.* VALUES( CLAUSE)?|page|m|w|c|agent_gram VIRTUAL TABLE INDEX \d+:M\d+)$`)
+var noScan = regexp.MustCompile(`^SCAN (CONSTANT ROW|.* VALUES( CLAUSE)?|page|m|w|c|(agent_gram|passage_word) VIRTUAL TABLE INDEX \d+:M\d+)$`)
 
 // scans reports a full scan: of a table, or of a whole index without a condition.
 func scans(plan string) bool {
@@ -146,6 +146,8 @@ func callEverything(t *testing.T, st *store.Store) {
 			tx.SetCredentials(ctx, org.ID, store.SealedCredentials{}),
 			tx.UpdateAgent(ctx, org.ID, agent),
 			tx.CreateTool(ctx, org.ID, storetest.NewTool(org.ID, "Look up")),
+			tx.CreateDocument(ctx, org.ID, storetest.NewDocument(agent, "Prices"), []parley.Passage{{Text: "A room costs 90 euros."}}),
+			tx.SaveNote(ctx, org.ID, "+1", parley.Note{Key: "k", Text: "t"}),
 			tx.AddNumber(ctx, org.ID, parley.PhoneNumber{ID: parley.NewID(), Number: "+15550100077", AgentID: agent.ID, CreatedAt: storetest.Now()}),
 		); err != nil {
 			return err
@@ -231,4 +233,47 @@ func callEverything(t *testing.T, st *store.Store) {
 			t.Fatal(fmt.Errorf("call %d: %w", i, err))
 		}
 	}
+}
+
+// A search in documents goes to the words of one agent, however many others use the same words.
+func TestDocumentSearchUsesItsIndex(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		org := storetest.Organization(t, st)
+		agent := storetest.Agent(t, st, org.ID, parley.AgentChat)
+		others := []parley.Agent{storetest.Agent(t, st, org.ID, parley.AgentChat), storetest.Agent(t, st, storetest.Organization(t, st).ID, parley.AgentChat)}
+		for i := range 100 { // 5,000 passages of others, half of them in another organization
+			busy := others[i%2]
+			passages := make([]parley.Passage, 50)
+			for j := range passages {
+				passages[j] = parley.Passage{Text: fmt.Sprintf("Refund number %d of %d within fourteen days.", j, i)}
+			}
+			storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+				return tx.CreateDocument(ctx, busy.OrgID, storetest.NewDocument(busy, fmt.Sprint(i)), passages)
+			})
+		}
+		storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error {
+			return tx.CreateDocument(ctx, org.ID, storetest.NewDocument(agent, "Terms"), []parley.Passage{{Text: "A refund takes a day."}})
+		})
+		if st.Dialect() == "postgres" {
+			if _, err := st.Writer().ExecContext(t.Context(), `ANALYZE`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := observe(st, func() {
+			found, err := st.SearchPassages(t.Context(), org.ID, agent.ID, "refunds", 5)
+			if err != nil || len(found) != 1 {
+				t.Errorf("found %v, %v", found, err)
+			}
+		})
+		conn, err := st.Writer().Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		index := map[string]string{"sqlite": "passage_word VIRTUAL TABLE INDEX", "postgres": "Bitmap Index Scan on passage_words"}[st.Dialect()]
+		if plan := explain(t, conn, st.Dialect(), seen[0].query, seen[0].args); !strings.Contains(plan, index) || scans(plan) {
+			t.Errorf("want %s:\n%s", index, plan)
+		}
+	})
 }

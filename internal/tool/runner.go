@@ -91,10 +91,6 @@ type Runner struct {
 	finding  findings
 }
 
-// function is a built-in tool. It answers with the text for the model, or with an
-// argumentError for arguments it cannot use. It must return soon after ctx ends.
-type function func(ctx context.Context, j job) (string, error)
-
 // argumentError says what is wrong with the arguments, in words that help the model to correct them.
 type argumentError struct{ msg string }
 
@@ -115,7 +111,7 @@ func New(o Options) *Runner {
 	r.servers = mcp.NewPool(mcp.Options{})
 	r.finding.open = map[string]*finding{}
 	r.finding.ctx, r.finding.cancel = context.WithCancel(context.Background())
-	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
+	r.builtins = r.functions()
 	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http, parley.ToolClient: r.client, parley.ToolMCP: r.mcp}
 	return r
 }
@@ -129,7 +125,7 @@ func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []pa
 	}
 	tools := make([]parley.Tool, 0, len(toolIDs))
 	for _, id := range toolIDs {
-		if t, ok := stored[id]; ok {
+		if t, ok := stored[id]; ok && r.offered(ctx, orgID, t) {
 			t.HTTP = nil
 			tools = append(tools, t)
 		}
@@ -299,14 +295,4 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 		t.FunctionName, t.Remote, t.Description, t.Parameters = offered.FunctionName, offered.Remote, offered.Description, offered.Parameters
 	}
 	return t, err
-}
-
-// builtin runs a function of this package.
-func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
-	fn, ok := r.builtins[j.tool.ID]
-	if !ok {
-		return answer{}, fmt.Errorf("no function for %s", j.tool.ID)
-	}
-	text, err := fn(ctx, j)
-	return say(text), err
 }

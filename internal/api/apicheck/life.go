@@ -26,7 +26,8 @@ func (c *checker) life(ctx context.Context, create *operation) error {
 	if err != nil || id == "" || c.pool.items[create.path] == "" {
 		return nil //nolint:nilerr // an answer that is no JSON was reported by try
 	}
-	l := life{id: id, item: c.pool.items[create.path], kind: map[string]string{"type": text(object(object(value)["data"])["type"])}, born: create.id}
+	at, _, _ := strings.Cut(born.target, "?")
+	l := life{id: id, at: at + "/" + id, item: c.pool.items[create.path], kind: map[string]string{"type": text(object(object(value)["data"])["type"])}, born: create.id}
 	for i, s := range lifeSteps {
 		if i == len(lifeSteps)-1 && c.find("POST", l.item+"/restore") == nil {
 			break // it stays gone
@@ -41,6 +42,7 @@ func (c *checker) life(ctx context.Context, create *operation) error {
 // life is a resource that is followed.
 type life struct {
 	id, item, born string
+	at             string // where it is: item with the ids of what it is part of
 	kind           map[string]string
 	etag, stale    string // of its last answer and of the one before
 	gone           bool   // a DELETE said so: revoking a key leaves it to be seen
@@ -52,7 +54,7 @@ type lifeStep struct {
 	stale          bool // with the ETag of an earlier state
 }
 
-var lifeSteps = []lifeStep{{"GET", "", 200, false}, {"PATCH", "", 200, false}, {"PATCH", "", 412, true}, {"DELETE", "", 200, false}, {"GET", "", 404, false}, {"DELETE", "", 404, false},
+var lifeSteps = []lifeStep{{"GET", "", 200, false}, {"PATCH", "", 200, false}, {"PATCH", "", 412, true}, {"PUT", "", 200, false}, {"DELETE", "", 200, false}, {"GET", "", 404, false}, {"DELETE", "", 404, false},
 	{"PATCH", "", 404, false}, {"POST", "/restore", 200, false}, {"GET", "", 200, false}}
 
 func (c *checker) step(ctx context.Context, l *life, s lifeStep) (ok bool, err error) {
@@ -61,7 +63,7 @@ func (c *checker) step(ctx context.Context, l *life, s lifeStep) (ok bool, err e
 		return true, nil
 	}
 	e := &exchange{op: op, want: accepted, note: fmt.Sprintf("after %s, %d expected", l.born, s.status), method: s.method, header: http.Header{"X-Api-Key": {c.opt.Key}}}
-	e.target = template.ReplaceAllLiteralString(l.item, l.id) + s.suffix
+	e.target = l.at + s.suffix
 	if op.body != nil {
 		if err := c.fill(e, l.kind); err != nil {
 			return false, err

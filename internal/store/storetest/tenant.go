@@ -35,6 +35,8 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
 			putSecret(ctx, tx, owner.ID, "sealed"),
 			tx.AddNumber(ctx, owner.ID, ownersNumber()),
+			tx.SaveNote(ctx, owner.ID, ownersContact, parley.Note{Key: "k", Text: "mine"}),
+			tx.CreateDocument(ctx, owner.ID, ownersDocument(agent), []parley.Passage{{Text: "Canary in a mine."}}),
 			savedVisitor(ctx, tx, agent),
 			tx.CreateVisitorSession(ctx, owner.ID, ownersSession(agent), []byte("visitor")),
 			tx.DeferFeedback(ctx, owner.ID, call.ID, parley.Feedback{MessageID: "m", Rating: parley.RatingUp, At: feedbackAt}),
@@ -396,6 +398,41 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 			list, err := tx.ListFeedback(ctx, orgID, call.ID)
 			return nothing(len(list), err)
 		},
+		"SaveNote": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return nothing(0, tx.SaveNote(ctx, orgID, ownersContact, parley.Note{Key: "k", Text: "stolen"})) // one of its own
+		},
+		"ListNotes": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			list, err := tx.ListNotes(ctx, orgID, ownersContact)
+			if len(list) > 0 && list[0].Text == "mine" {
+				return errors.New("read the owner's notes")
+			}
+			return nothing(0, err)
+		},
+		"DeleteNotes": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.DeleteNotes(ctx, orgID, ownersContact, "")
+			return nothing(0, err)
+		},
+		"CreateDocument": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.CreateDocument(ctx, orgID, NewDocument(agent, "Stolen"), nil)
+		},
+		"ReplaceDocument": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.ReplaceDocument(ctx, orgID, ownersDocument(agent), nil)
+		},
+		"FindDocument": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, err := tx.FindDocument(ctx, orgID, agent.ID, ownersDocument(agent).ID)
+			return err
+		},
+		"ListDocuments": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			_, total, err := tx.ListDocuments(ctx, orgID, agent.ID, 0, 0)
+			return nothing(total, err)
+		},
+		"DeleteDocument": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return tx.DeleteDocument(ctx, orgID, agent.ID, ownersDocument(agent).ID)
+		},
+		"SearchPassages": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			found, err := tx.SearchPassages(ctx, orgID, agent.ID, "canary", 5)
+			return nothing(len(found), err)
+		},
 		"CreateTestCall": func(context.Context, *store.Tx, string) error { return errNothing }, // refers to nothing
 		"UseTestCall": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			return tx.UseTestCall(ctx, orgID, call.ID, "CA", Now())
@@ -447,9 +484,12 @@ func snapshot(t *testing.T, st *store.Store, orgID string, agent parley.Agent, c
 	visitor, err12 := st.FindVisitor(ctx, orgID, ownersVisitor(agent).ID)
 	session, err13 := st.FindVisitorSession(ctx, []byte("visitor"))
 	secret, err16 := st.LoadSecrets(ctx, orgID, []string{ownersSecret})
+	notes, err17 := st.ListNotes(ctx, orgID, ownersContact)
+	document, err18 := st.FindDocument(ctx, orgID, agent.ID, ownersDocument(agent).ID)
+	found, err19 := st.SearchPassages(ctx, orgID, agent.ID, "canary", 5)
 	feedback, err14 := st.ListFeedback(ctx, orgID, call.ID)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11, err12, err13, err14, err15, err16, err17, err18, err19); err != nil {
 		t.Fatal(err)
 	}
-	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login, secret}
+	return []any{a, c, k, e, r, keys, secrets, claim, org, tool, number, visitor, session, feedback, login, secret, notes, document, found}
 }

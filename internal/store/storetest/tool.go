@@ -103,13 +103,13 @@ func toolLists(t *testing.T, st *store.Store) {
 		want  string
 		total int
 	}{
-		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 10},
-		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Current time,End call,Leave voicemail,Send key tones,Transfer call,Zebra,STRASSE,Ärger 100%_,Dial", 10},
-		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 10},
-		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Current time,Dial,End call,Leave voicemail,Send key tones,STRASSE,Transfer call,Zebra,Ärger 100%_", 10},
-		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Current time,Dial", 10},
-		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 10}, "", 10},
-		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 6},
+		{"newest first", parley.ToolFilter{}, "Dial,Ärger 100%_,STRASSE,Zebra,Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 15},
+		{"oldest first", parley.ToolFilter{Ascending: true}, "Calculator,Collect input,Current time,End call,Knowledge search,Leave voicemail,Recall,Remember,Send key tones,Transfer call,Web Search,Zebra,STRASSE,Ärger 100%_,Dial", 15},
+		{"updated", parley.ToolFilter{Sort: "updatedAt"}, "Zebra,STRASSE,Ärger 100%_,Dial,Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 15},
+		{"name", parley.ToolFilter{Sort: "name", Ascending: true}, "Calculator,Collect input,Current time,Dial,End call,Knowledge search,Leave voicemail,Recall,Remember,Send key tones,STRASSE,Transfer call,Web Search,Zebra,Ärger 100%_", 15},
+		{"page", parley.ToolFilter{Sort: "name", Ascending: true, Limit: 2, Offset: 1}, "Collect input,Current time", 15},
+		{"beyond the end", parley.ToolFilter{Limit: 2, Offset: 15}, "", 15},
+		{"kind", parley.ToolFilter{Kind: parley.ToolBuiltin}, "Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 11},
 		{"own", parley.ToolFilter{Kind: parley.ToolHTTP, Limit: 1}, "Dial", 4},
 		{"category", parley.ToolFilter{Category: "shop"}, "Ärger 100%_,STRASSE,Zebra", 3},
 		{"folded search", parley.ToolFilter{Search: "straße"}, "STRASSE", 1},
