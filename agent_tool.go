@@ -9,7 +9,7 @@ import (
 // found in the catalog of the agent's organization. The warnings name what was left out and what will not
 // work as one may expect.
 func (a *Agent) KeepTools(known map[string]Tool) (warnings []string) {
-	var missing, idle []string
+	var missing []string
 	kept := make([]string, 0, len(a.ToolIDs))
 	for _, id := range a.ToolIDs {
 		t, ok := known[id]
@@ -18,9 +18,6 @@ func (a *Agent) KeepTools(known map[string]Tool) (warnings []string) {
 			continue
 		}
 		kept = append(kept, id)
-		if t.Kind == ToolHTTP {
-			idle = append(idle, fmt.Sprintf("%q", t.Name))
-		}
 		if t.Control && a.Type == AgentChat {
 			warnings = append(warnings, fmt.Sprintf("toolIds: %q works in phone calls only; this chat agent will not use it.", id))
 		}
@@ -31,12 +28,6 @@ func (a *Agent) KeepTools(known map[string]Tool) (warnings []string) {
 	a.ToolIDs = kept
 	if len(missing) > 0 {
 		warnings = append(warnings, "toolIds: unknown tools were ignored: "+strings.Join(missing, ", ")+".")
-	}
-	switch {
-	case len(idle) == 1:
-		warnings = append(warnings, "toolIds: "+idle[0]+" is stored but this version does not run HTTP tools yet.")
-	case len(idle) > 1:
-		warnings = append(warnings, "toolIds: "+strings.Join(idle, ", ")+" are stored but this version does not run HTTP tools yet.")
 	}
 	if len(kept) > MaxUsefulTools {
 		warnings = append(warnings, fmt.Sprintf("toolIds: the agent has %d tools. Models choose better among at most %d.", len(kept), MaxUsefulTools))

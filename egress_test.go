@@ -39,6 +39,7 @@ var doors = map[string]string{
 	"internal/egress/":            "the gate itself",
 	"internal/openai/chat.go":     "the model's endpoint, which the operator configures",
 	"internal/openai/realtime.go": "the model's endpoint, which the operator configures",
+	"internal/mcp/mcp.go":         "hands every request to the gate's client, which internal/tool gives it",
 	"internal/twilio/rest.go":     "the carrier's REST origin, which the operator configures",
 	"internal/trace/exporter.go":  "the collector, which the operator configures",
 	"internal/ws/dial.go":         "a library; who dials is listed here",
@@ -52,6 +53,7 @@ var doors = map[string]string{
 // given are types and calls of libraries that open connections, with what must be set beside them so that they
 // use the gate's client.
 var given = map[string]string{
+	"net/http.Client": "Transport", // which is made elsewhere, or is one of waysOut itself
 	"github.com/modelcontextprotocol/go-sdk/mcp.StreamableClientTransport": "HTTPClient",
 	"github.com/modelcontextprotocol/go-sdk/mcp.SSEClientTransport":        "HTTPClient",
 	"golang.org/x/oauth2/clientcredentials.Config":                         "oauth2.HTTPClient",
@@ -154,7 +156,8 @@ func hasField(lit *ast.CompositeLit, name string) bool {
 			return false
 		}
 		key, ok := kv.Key.(*ast.Ident)
-		return ok && key.Name == name
+		value, _ := kv.Value.(*ast.Ident)
+		return ok && key.Name == name && (value == nil || value.Name != "nil")
 	})
 }
 

@@ -202,22 +202,6 @@ type InterruptionData struct {
 	PausedMs int64  `json:"pausedMs,omitempty"` // how long the agent had been silent when it was proven
 }
 
-// ToolStartedData is committed before the tool runs.
-type ToolStartedData struct {
-	CallID    string          `json:"callId"`
-	Name      string          `json:"name"`
-	Arguments json.RawMessage `json:"arguments"`
-}
-
-// ToolCompletedData is a tool's outcome. Result is what the model sees.
-type ToolCompletedData struct {
-	CallID  string `json:"callId"`
-	Name    string `json:"name"`
-	Result  string `json:"result"`
-	Outcome string `json:"outcome"` // ok, error, timeout, unknown_tool, invalid_arguments
-	Ms      int64  `json:"ms"`
-}
-
 // The kinds of a bill.
 const (
 	UsageResponse      = "" // of the model

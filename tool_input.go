@@ -24,23 +24,24 @@ func NewTool(orgID string, in *Input, now time.Time, check SchemaCheck) (Tool, [
 		in.Required("http")
 		t.HTTP = &HTTPTool{Headers: map[string]string{}, Query: map[string]string{}, TimeoutSeconds: DefaultToolTimeout}
 	}
+	if t.Kind == ToolMCP {
+		in.Required("mcp")
+		t.MCP = &MCPTool{Headers: map[string]string{}}
+	}
 	return t.take(in, now, check)
 }
 
 // toolKind reads the kind of a new tool and refuses those that cannot be made.
 func (in *Input) toolKind() (kind ToolKind) {
 	in.Enum("kind", (*string)(&kind), string(ToolHTTP), string(ToolMCP), string(ToolBuiltin), string(ToolClient))
-	switch kind {
-	case ToolMCP:
-		in.Fail("kind", "is not available in this version. Use http or client.")
-	case ToolBuiltin:
-		in.Fail("kind", "belongs to the tools that come with the server. Use http or client.")
+	if kind == ToolBuiltin {
+		in.Fail("kind", "belongs to the tools that come with the server. Use http, mcp or client.")
 	}
 	return kind
 }
 
 // Apply returns the tool as a PATCH request asks: absent members keep their value, null resets one to its
-// default, members of http merge. headers and query are sent as full sets, in which Mask keeps a hidden value.
+// default, members of http and mcp merge. headers and query are sent as full sets, in which Mask keeps a hidden value.
 // The receiver is not changed.
 func (t Tool) Apply(in *Input, now time.Time, check SchemaCheck) (Tool, []string, error) {
 	if in.Has("kind") {
@@ -64,9 +65,12 @@ func (t Tool) take(in *Input, now time.Time, check SchemaCheck) (Tool, []string,
 	in.Text("description", &t.Description, 1, MaxToolDescription)
 	set(in, "category", &t.Category, "", func(dst *string) { in.Text("category", dst, 0, MaxToolCategory) })
 	t.takeFunctionName(in)
-	t.takeParameters(in, check)
+	if t.Kind != ToolMCP {
+		t.takeParameters(in, check)
+	}
 	usual := t.usualAccess() // of the method before this request
 	t.takeClient(in)
+	t.takeMCP(in)
 	t.takeHTTP(in)
 	switch {
 	case in.Null("access"), !in.Has("access") && (t.Access == "" || t.Access == usual):
@@ -88,9 +92,9 @@ func (t Tool) take(in *Input, now time.Time, check SchemaCheck) (Tool, []string,
 	return t, t.warnings(), nil
 }
 
-// usualAccess is the default by kind and method. What a page does is unknown: it counts as a change.
+// usualAccess is the default by kind and method. What a page or an MCP server does is unknown: it counts as a change.
 func (t *Tool) usualAccess() string {
-	if t.Kind == ToolClient || t.HTTP != nil && t.HTTP.Method != "GET" {
+	if t.Kind == ToolClient || t.Kind == ToolMCP || t.HTTP != nil && t.HTTP.Method != "GET" {
 		return AccessWrite
 	}
 	return AccessRead
@@ -164,6 +168,11 @@ func (t *Tool) argumentNames() (known []string) {
 }
 
 func (t *Tool) warnings() (w []string) {
+	if t.MCP != nil {
+		if u, ok := parseToolURL(t.MCP.URL); ok && u.Scheme == "http" {
+			w = append(w, "mcp.url: http sends everything unencrypted. Use https outside your own network.")
+		}
+	}
 	if t.HTTP == nil {
 		return nil
 	}

@@ -39,9 +39,12 @@ type ToolCall struct {
 	Name      string          `json:"name" doc:"The tool, as the model calls it." example:"current_time"`
 	Arguments json.RawMessage `json:"arguments" doc:"What the model gave: an object, or a string when it was not JSON." example:"{\"timezone\":\"Europe/Helsinki\"}"`
 	Result    *string         `json:"result" doc:"What the model was told; null while it runs, or when that is not known." example:"12:30"`
-	Outcome   string          `json:"outcome" doc:"How it ended: ok, error, timeout, unknown_tool or invalid_arguments; empty while it runs." example:"ok"`
+	Outcome   string          `json:"outcome" doc:"How it ended: ok, error, timeout, unknown_tool, invalid_arguments, refused (a limit of the server) or unconfirmed (the person had not agreed); empty while it runs." example:"ok"`
 	Ms        int64           `json:"durationMs" doc:"How long it ran." example:"12"`
 	At        time.Time       `json:"at" doc:"When it began."`
+	ToolID    string          `json:"toolId,omitempty" doc:"The tool; absent when the agent has none of this name." example:"current_time"`
+	Kind      ToolKind        `json:"kind,omitempty" doc:"What runs the tool: builtin, http, mcp or client." example:"builtin"`
+	Detail    *ToolDetail     `json:"detail,omitempty" doc:"What went wrong, for the operator; absent when nothing did."`
 }
 
 // Record is everything that is read from a conversation's log.
@@ -140,12 +143,12 @@ func (p *projector) apply(e Event) {
 	case EventToolStarted:
 		d := decode[ToolStartedData](e)
 		p.call[d.CallID] = len(p.rec.ToolCalls)
-		p.rec.ToolCalls = append(p.rec.ToolCalls, ToolCall{ID: d.CallID, Name: d.Name, Arguments: d.Arguments, At: e.At})
+		p.rec.ToolCalls = append(p.rec.ToolCalls, ToolCall{ID: d.CallID, Name: d.Name, Arguments: d.Arguments, At: e.At, ToolID: d.ToolID, Kind: d.Kind})
 	case EventToolCompleted:
 		d := decode[ToolCompletedData](e)
 		if i, ok := p.call[d.CallID]; ok {
 			c := &p.rec.ToolCalls[i]
-			c.Result, c.Outcome, c.Ms = &d.Result, d.Outcome, d.Ms
+			c.Result, c.Outcome, c.Ms, c.Detail = &d.Result, d.Outcome, d.Ms, d.Detail
 		}
 		p.rec.Messages = append(p.rec.Messages, Message{Role: "tool", Text: d.Result, At: e.At})
 	case EventUsage:

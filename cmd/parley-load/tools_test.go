@@ -38,7 +38,7 @@ func TestTripsAreKnownAgain(t *testing.T) {
 func TestToolReport(t *testing.T) {
 	t.Parallel()
 	slow := spreadOf([]time.Duration{time.Second, time.Minute})
-	r := toolReport{Adds: []toolAdds{{Subject: subjectParley, Trips: 2, Both: slow}}, Beside: []besidePhase{{Name: phaseNames[phaseWait], Slow: 1000, Up: slow}, {Name: phaseNames[phaseEnd]}}}
+	r := toolReport{Adds: []toolAdds{{Subject: "bare loop"}, {Subject: subjectParley, Trips: 2, Both: slow}}, Beside: []besidePhase{{Name: phaseNames[phaseWait], Slow: 1000, Up: slow}, {Name: phaseNames[phaseEnd]}}}
 	rig := &toolRig{server: &server{}}
 	if r.finish(rig); !r.OK {
 		t.Error("slow counts as wrong")
@@ -49,7 +49,7 @@ func TestToolReport(t *testing.T) {
 	if err := r.table(&out); err != nil || r.OK {
 		t.Errorf("ok %v, %v", r.OK, err)
 	}
-	for _, want := range []string{"parley", "60000.00 ms", "slow calls wait", `a slow chat: "lost"`} {
+	for _, want := range []string{"parley", "60000.00 ms", "1000.00 ms (p50), 60000.00 ms (p99) longer", "slow calls wait", `a slow chat: "lost"`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, out.String())
 		}

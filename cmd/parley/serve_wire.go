@@ -46,7 +46,7 @@ func (a *app) wire(context.Context) error {
 	a.onClose("authenticator", func(context.Context) error { a.auth.Close(); return nil })
 	a.wireCalls(tools)
 	a.wireChat(tools)
-	a.wireServer()
+	a.wireServer(tools)
 	a.countThings()
 	return nil
 }
@@ -136,13 +136,13 @@ func (a *app) wirePages(logins *auth.Logins, failures *limit.Failures) *http.Ser
 	return mux
 }
 
-func (a *app) wireServer() {
+func (a *app) wireServer(tools *tool.Runner) {
 	phones := http.NewServeMux()
 	a.phone.Register(phones)
 	failures, logins := limit.NewFailures(nil), auth.NewLogins(a.auth, a.origin)
 	rest := api.New(api.Options{
 		Store: a.store, Auth: a.auth, Logins: logins, Failures: failures, Logger: a.logger, PublicURL: a.origin, Version: apiVersion, Priced: a.bill.Knows,
-		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Chat: a.chat, Calls: a.calls, Recordings: a.recordings,
+		RateLimit: a.cfg.RateLimit, Limits: limit.New(limit.Options{Shared: a.store, Logger: a.logger}), Ring: a.ring, Tools: tools, Chat: a.chat, Calls: a.calls, Recordings: a.recordings,
 		Numbers: number.New(number.Options{Store: a.store, Account: a.calls.Account, PublicURL: a.origin, APIURL: a.cfg.TwilioAPIURL, DefaultOrg: a.setup.org.ID, Logger: a.logger}),
 	})
 	proxies, _ := a.cfg.Proxies() // checked with the configuration

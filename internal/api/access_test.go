@@ -59,6 +59,7 @@ var validBodies = map[string]string{
 	"patch /api/v1/phone-numbers/{phoneNumberId}": `{"label":"Stolen"}`,
 	"post /api/v1/tools":                          toolBody,
 	"patch /api/v1/tools/{toolId}":                `{"name":"Stolen"}`,
+	"post /api/v1/tools/{toolId}/test":            `{"dryRun":true}`,
 	"put /api/v1/secrets/{secretName}":            `{"value":"stolen"}`,
 	"post /api/v1/api-keys":                       `{"name":"Own"}`,
 	"patch /api/v1/api-keys/{keyId}":              `{"name":"Stolen"}`,

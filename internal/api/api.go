@@ -25,6 +25,7 @@ import (
 	"parley/internal/respond"
 	"parley/internal/secret"
 	"parley/internal/store"
+	"parley/internal/tool"
 )
 
 // Options are what the operations need. Store, Auth and Logger must be set to serve; a document needs none.
@@ -51,6 +52,8 @@ type Options struct {
 	// Recordings is where the sound of calls is kept; nil = nowhere.
 	Recordings *record.Folder
 
+	Tools *tool.Runner // tests tools, and refuses addresses that they may not reach
+
 	Numbers *number.Service // tells the carrier where numbers' calls go
 }
 
@@ -66,6 +69,7 @@ type API struct {
 	now func() time.Time
 
 	heavy   *limit.Slots                       // large answers under way, per organization
+	tests   *limit.Slots                       // of tools under way, per organization
 	swept   atomic.Int64                       // when idempotency keys were last swept, in Unix microseconds
 	queries map[string]map[string]*huma.Schema // operation id → its query parameters
 }
@@ -79,7 +83,7 @@ func New(opt Options) *API {
 		opt.Failures = limit.NewFailures(nil)
 	}
 	opt.Patience = cmp.Or(opt.Patience, 30*time.Second)
-	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, heavy: limit.NewSlots(heavyAtOnce)}
+	a := &API{opt: opt, mux: http.NewServeMux(), now: time.Now, heavy: limit.NewSlots(heavyAtOnce), tests: newTests()}
 	a.api = humago.New(a.mux, configuration(opt.Version))
 	a.operations()
 	a.readQueries()

@@ -21,6 +21,7 @@ import (
 	"parley/internal/auth"
 	"parley/internal/call"
 	"parley/internal/chat"
+	"parley/internal/egress"
 	"parley/internal/event"
 	"parley/internal/limit"
 	"parley/internal/log"
@@ -84,6 +85,11 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gate, err := egress.New(egress.Options{Allow: []string{"127.0.0.0/8"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gate.Close)
 	lg := log.New(st, event.NewBus(), log.Options{})
 	client := openai.NewChatClient()
 	chats := chat.New(chat.Options{
@@ -101,7 +107,7 @@ func newHouseWith(t testing.TB, st *store.Store, opt houseOptions) *house {
 	numbers := number.New(number.Options{Store: st, Account: calls.Account, PublicURL: "https://parley.example", APIURL: apiURL, DefaultOrg: h.org.ID, Logger: logger})
 	keys := auth.New(st, logger, perMinute)
 	h.logins = auth.NewLogins(keys, "https://parley.example")
-	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logins: h.logins, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Chat: chats, Calls: calls, Numbers: numbers, Recordings: opt.recordings})
+	h.api = api.New(api.Options{Patience: opt.patience, Store: st, Auth: keys, Logins: h.logins, Logger: logger, PublicURL: "https://parley.example", Version: "test", Priced: func(model string) bool { return model != "unpriced-realtime" }, RateLimit: perMinute, Limits: limit.New(limit.Options{Shared: st, Logger: logger}), Ring: ring, Tools: tool.New(tool.Options{Store: st, Ring: ring, Egress: gate}), Chat: chats, Calls: calls, Numbers: numbers, Recordings: opt.recordings})
 	h.handler = server.New(server.Options{API: h.api.Mux(), Page: http.NotFoundHandler(), Metrics: metric.New("test"), Logger: logger}).Handler()
 	h.check = documented(t, h.api)
 	t.Cleanup(func() {

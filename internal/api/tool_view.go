@@ -149,7 +149,7 @@ func (a *API) toolInput(create bool) *huma.Schema {
 	of := func(kind string, required ...string) *huma.Schema {
 		one := *s
 		word := *shown["kind"]
-		word.Enum = []any{kind}
+		word.Enum, word.Examples = []any{kind}, []any{kind}
 		one.Properties = maps.Clone(s.Properties)
 		one.Properties["kind"], one.Properties[kind] = &word, members[kind]
 		one.Required = append([]string{"name", "description", "kind"}, required...)

@@ -70,6 +70,7 @@ func (a *API) toolOperations() {
 		body: a.toolInput(false), example: map[string]any{"http": map[string]any{"timeoutSeconds": 20}, "confirm": true}, refusals: []int{404, 409}}, a.updateTool)
 	write(a, operation{method: http.MethodDelete, path: one, id: "deleteTool", tag: "Tools", scope: parley.ScopeToolsWrite,
 		summary: "Delete a tool", description: "Agents lose it at once. A built-in tool cannot be deleted: 409.", refusals: []int{404, 409}}, a.deleteTool)
+	a.toolTestOperation()
 }
 
 func (a *API) listTools(ctx context.Context, orgID string, in *toolQuery) (reply[ToolList], error) {
@@ -98,6 +99,9 @@ func (a *API) createTool(_ context.Context, orgID string, in *jsonBody) (effect[
 	}
 	t, warnings, err := parley.NewTool(orgID, fields, a.instant(), tool.CheckSchema)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.opt.Tools.CheckAddress(t); err != nil {
 		return nil, err
 	}
 	sealed, err := tool.Seal(a.opt.Ring, t)
@@ -143,6 +147,11 @@ func (a *API) updateTool(_ context.Context, orgID string, in *toolUpdate) (effec
 		t, warnings, err := before.Apply(fields, a.instant(), tool.CheckSchema)
 		if err != nil {
 			return refuse[UpdatedTool](err)
+		}
+		if fields.Has(string(t.Kind)) { // what was stored under other rules can still be renamed
+			if err := a.opt.Tools.CheckAddress(t); err != nil {
+				return refuse[UpdatedTool](err)
+			}
 		}
 		sealed, err := tool.Seal(a.opt.Ring, t)
 		if err != nil {

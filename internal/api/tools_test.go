@@ -161,7 +161,7 @@ func TestToolsOfAnAgent(t *testing.T) {
 			t.Fatalf("create: %d %s", a.status, a.body)
 		}
 		warnings := fmt.Sprint(a.at("warnings"))
-		for _, part := range []string{`"` + foreign + `", "web_search", "` + unknown + `"`, `"Look up order" is stored but this version does not run HTTP tools yet`} {
+		for _, part := range []string{`"` + foreign + `", "web_search", "` + unknown + `"`} {
 			if !strings.Contains(warnings, part) {
 				t.Errorf("warnings %s lack %s", warnings, part)
 			}

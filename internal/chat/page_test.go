@@ -96,7 +96,7 @@ func TestThePageRunsATool(t *testing.T) {
 		if err != nil || res.Text != "There it is." || res.ToolCalls[0].Outcome != tool.OutcomeOK {
 			t.Fatalf("%+v %v", res, err)
 		}
-		if got := lastResult(b); !strings.HasPrefix(got, "Data from the page") || !strings.Contains(got, `{"shown":true`) {
+		if got := lastResult(b); !strings.HasPrefix(got, `{"note":`) || !strings.HasSuffix(got, `"result":{"shown":true,"note":"ab"}}`) {
 			t.Errorf("the model sees %q", got)
 		}
 		if err := b.svc.AnswerTool(t.Context(), run.OrgID, run.ID, answer); err != nil {
@@ -130,7 +130,7 @@ func TestTheAnswerComesByAnotherProcess(t *testing.T) {
 			b.svc.o.Log.Bus().Publish(d.RequestID, 1)
 		}
 		res, err := wait(t, run)
-		if err != nil || res.ToolCalls[0].Outcome != tool.OutcomeOK || !strings.HasSuffix(lastResult(b), "shown") {
+		if err != nil || res.ToolCalls[0].Outcome != tool.OutcomeOK || !strings.HasSuffix(lastResult(b), `"result":"shown"}`) {
 			t.Errorf("%+v %v", res, err)
 		}
 		stored, err := n.svc.Recall(t.Context(), run.OrgID, run.ID)

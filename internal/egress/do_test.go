@@ -59,7 +59,7 @@ func TestAnswersAreReadUnderABound(t *testing.T) {
 		return out.Bytes()
 	}
 	big := bytes.Repeat([]byte("x"), 20<<20)
-	bomb := pack(bytes.Repeat([]byte{0}, 100<<20))
+	bomb := pack(bytes.Repeat([]byte{0}, 40<<20))
 	var nothing []byte // members without content: much to read, nothing to see
 	for empty := pack(nil); len(nothing) < maxStream+len(empty); {
 		nothing = append(nothing, empty...)

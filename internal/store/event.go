@@ -24,17 +24,19 @@ func (r *Reader) ListEvents(ctx context.Context, orgID, conversationID string, a
 	const q = `SELECT e.seq, e.type, e.at, e.data FROM conversation c JOIN event e ON e.conversation_id = c.id
 		WHERE c.org_id = $1 AND c.id = $2 AND e.conversation_id = $2 AND e.seq > $3 ORDER BY e.seq LIMIT $4`
 	n, _ := page(limit, 0)
-	events, err := list(ctx, r.q, func(s scanner) (e parley.Event, err error) {
-		var at int64
-		var data string
-		err = s.Scan(&e.Seq, &e.Type, &at, &data)
-		e.At, e.Data = fromMicros(at), json.RawMessage(data)
-		return e, err
-	}, q, orgID, conversationID, after, n)
+	events, err := list(ctx, r.q, scanEvent, q, orgID, conversationID, after, n)
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", err)
 	}
 	return events, nil
+}
+
+func scanEvent(s scanner) (e parley.Event, err error) {
+	var at int64
+	var data string
+	err = s.Scan(&e.Seq, &e.Type, &at, &data)
+	e.At, e.Data = fromMicros(at), json.RawMessage(data)
+	return e, err
 }
 
 // FindPosition returns the current epoch of a conversation and the sequence number of its newest event.

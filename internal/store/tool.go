@@ -8,8 +8,8 @@ import (
 	"parley"
 )
 
-// SealedTool is an organization's tool as it is stored: HTTP.Headers and HTTP.Query are empty, and what they
-// hold is sealed by internal/secret, nil when there is nothing. See internal/tool for both directions.
+// SealedTool is an organization's tool as it is stored: the headers and the query of HTTP and MCP are empty, and
+// what they hold is sealed by internal/secret, nil when there is nothing. See internal/tool for both directions.
 type SealedTool struct {
 	parley.Tool
 	Headers, Query []byte
@@ -20,22 +20,28 @@ type SealedTool struct {
 func ToolAAD(orgID, column, id string) string { return orgID + "|tool|" + column + "|" + id }
 
 const toolColumns = `id, org_id, name, function_name, category, kind, created_at, updated_at, access, confirm, max_calls, method, url,
-	description, timeout_seconds, result_path, headers, query, body, parameters`
+	description, timeout_seconds, result_path, headers, query, body, parameters, allowed_tools`
 
 func scanTool(s scanner) (t SealedTool, err error) {
 	var created, updated int64
 	var parameters string
-	var body *string
+	var body, allowed *string
 	h := parley.HTTPTool{}
 	err = s.Scan(&t.ID, &t.OrgID, &t.Name, &t.FunctionName, &t.Category, &t.Kind, &created, &updated, &t.Access, &t.Confirm, &t.MaxCalls,
-		&h.Method, &h.URL, &t.Description, &h.TimeoutSeconds, &h.ResultPath, &t.Headers, &t.Query, &body, &parameters)
+		&h.Method, &h.URL, &t.Description, &h.TimeoutSeconds, &h.ResultPath, &t.Headers, &t.Query, &body, &parameters, &allowed)
 	if body != nil {
 		h.Body = json.RawMessage(*body)
 	}
 	t.CreatedAt, t.UpdatedAt, t.Parameters = fromMicros(created), fromMicros(updated), json.RawMessage(parameters)
-	if t.Kind == parley.ToolClient {
+	switch t.Kind {
+	case parley.ToolClient:
 		t.Client = &parley.ClientTool{TimeoutSeconds: h.TimeoutSeconds}
-	} else {
+	case parley.ToolMCP:
+		t.MCP = &parley.MCPTool{URL: h.URL}
+		if allowed != nil && err == nil {
+			err = json.Unmarshal([]byte(*allowed), &t.MCP.AllowedTools)
+		}
+	default:
 		t.HTTP = &h
 	}
 	return t, err
@@ -67,8 +73,11 @@ func (r *Reader) FindTools(ctx context.Context, orgID string, ids []string) (map
 		tools, err := list(ctx, r.q, func(s scanner) (t parley.Tool, err error) {
 			var h parley.HTTPTool
 			err = s.Scan(&t.ID, &t.OrgID, &t.Name, &t.FunctionName, &t.Category, &t.Kind, &h.Method, &h.URL, &t.Description)
-			if t.Kind == parley.ToolHTTP {
+			switch t.Kind {
+			case parley.ToolHTTP:
 				t.HTTP = &h
+			case parley.ToolMCP:
+				t.MCP = &parley.MCPTool{URL: h.URL}
 			}
 			return t, err
 		}, columns+w.String(), w.args...)
@@ -108,13 +117,21 @@ func toolValues(t SealedTool) []any {
 	if t.Client != nil {
 		h.TimeoutSeconds = t.Client.TimeoutSeconds
 	}
-	var body *string
+	var body, allowed *string
 	if h.Body != nil {
 		text := string(h.Body)
 		body = &text
 	}
+	if t.MCP != nil {
+		h.URL = t.MCP.URL
+		if t.MCP.AllowedTools != nil {
+			list, _ := json.Marshal(t.MCP.AllowedTools) // strings
+			text := string(list)
+			allowed = &text
+		}
+	}
 	return []any{t.Name, fold(t.Name), t.FunctionName, t.Category, micros(t.UpdatedAt), t.Access, t.Confirm, t.MaxCalls, h.Method, h.URL,
-		t.Description, int64(h.TimeoutSeconds), h.ResultPath, t.Headers, t.Query, body, string(t.Parameters)}
+		t.Description, int64(h.TimeoutSeconds), h.ResultPath, t.Headers, t.Query, body, string(t.Parameters), allowed}
 }
 
 // CreateTool stores a new tool. A taken function name is a conflict, and so is one tool more than
@@ -134,8 +151,8 @@ func (tx *Tx) CreateTool(ctx context.Context, orgID string, t SealedTool) error 
 		return err
 	}
 	const q = `INSERT INTO tool (id, org_id, kind, created_at, name, name_folded, function_name, category, updated_at, access, confirm, max_calls,
-		method, url, description, timeout_seconds, result_path, headers, query, body, parameters)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING`
+		method, url, description, timeout_seconds, result_path, headers, query, body, parameters, allowed_tools)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING`
 	added, err := tx.q.exec(ctx, q, append([]any{t.ID, orgID, string(t.Kind), micros(t.CreatedAt)}, toolValues(t)...)...)
 	if err != nil {
 		return fmt.Errorf("creating tool: %w", err)
@@ -157,7 +174,7 @@ func (tx *Tx) UpdateTool(ctx context.Context, orgID string, t SealedTool) error 
 	}
 	const q = `UPDATE tool SET name = $3, name_folded = $4, function_name = $5, category = $6, updated_at = $7, access = $8, confirm = $9,
 		max_calls = $10, method = $11, url = $12, description = $13, timeout_seconds = $14, result_path = $15, headers = $16, query = $17,
-		body = $18, parameters = $19 WHERE org_id = $1 AND id = $2`
+		body = $18, parameters = $19, allowed_tools = $20 WHERE org_id = $1 AND id = $2`
 	n, err := tx.q.exec(ctx, q, append([]any{orgID, t.ID}, toolValues(t)...)...)
 	if err != nil {
 		return fmt.Errorf("updating tool: %w", err)

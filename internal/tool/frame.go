@@ -39,7 +39,7 @@ func frame(t parley.Tool, a answer, outcome string) (output, plain string) {
 	room := MaxOutput - len(head) - 1
 	data := tidy(a.data)
 	plain = Cut(data, MaxOutput)
-	if raw := []byte(data); len(raw) <= room && json.Valid(raw) && raw[0] != '"' {
+	if raw := []byte(data); len(raw) <= room && json.Valid(raw) {
 		return head + data + "}", plain
 	}
 	return head + quotedWithin(data, room) + "}", plain

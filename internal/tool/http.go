@@ -20,6 +20,7 @@ const (
 	ErrorConnection     = "connection_failed"
 	ErrorRedirect       = "redirect_refused"
 	ErrorTimeout        = "timeout"
+	ErrorStopped        = "stopped" // the conversation ended first
 	ErrorStatus         = "http_status"
 	ErrorResult         = "unusable_result"
 	ErrorMissingSecret  = "missing_secret"

@@ -29,8 +29,4 @@ type answer struct {
 type executor func(ctx context.Context, j job) (answer, error)
 
 // Detail is what an operator sees of a call beyond its output. It holds no secrets.
-type Detail struct {
-	ErrorType string `json:"errorType,omitempty"` // such as blocked_address; "" when nothing went wrong
-	Error     string `json:"error,omitempty"`
-	Status    int    `json:"status,omitempty"` // of the HTTP answer
-}
+type Detail = parley.ToolDetail

@@ -44,7 +44,7 @@ func (m *masker) hide(value string) {
 	}
 }
 
-// base64Core is what of a value's base64 form does not depend on its neighbours, when offset bytes (modulo 3) stand
+// base64Core is what of a value's base64 form does not depend on its neighbors, when offset bytes (modulo 3) stand
 // before it.
 func base64Core(enc *base64.Encoding, value string, offset int) string {
 	text := enc.EncodeToString(append(make([]byte, offset, offset+len(value)), value...))

@@ -19,6 +19,7 @@ import (
 
 	"parley"
 	"parley/internal/egress"
+	"parley/internal/mcp"
 	"parley/internal/secret"
 	"parley/internal/store"
 )
@@ -73,8 +74,8 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// Runner runs tool calls. It is safe for concurrent use and keeps nothing between calls but
-// compiled schemas and access tokens.
+// Runner runs tool calls. It is safe for concurrent use and keeps nothing between calls but compiled schemas and
+// sessions with MCP servers, for which it must be closed.
 type Runner struct {
 	store    *store.Store
 	ring     *secret.Ring
@@ -85,6 +86,9 @@ type Runner struct {
 	builtins map[string]function
 	kinds    map[parley.ToolKind]executor
 	schemas  schemaCache
+	servers  *mcp.Pool // of MCP
+	circuits circuits
+	finding  findings
 }
 
 // function is a built-in tool. It answers with the text for the model, or with an
@@ -108,15 +112,18 @@ func New(o Options) *Runner {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	r.servers = mcp.NewPool(mcp.Options{})
+	r.finding.open = map[string]*finding{}
+	r.finding.ctx, r.finding.cancel = context.WithCancel(context.Background())
 	r.builtins = map[string]function{"calculator": r.calculator, "current_time": r.currentTime}
-	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http, parley.ToolClient: r.client}
+	r.kinds = map[parley.ToolKind]executor{parley.ToolBuiltin: r.builtin, parley.ToolHTTP: r.http, parley.ToolClient: r.client, parley.ToolMCP: r.mcp}
 	return r
 }
 
 // Tools returns what a model is offered for the ids of an agent, in their order and without anything secret;
 // unknown ids are left out. Two tools never have the same function name.
 func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []parley.Tool {
-	stored, err := r.stored(ctx, orgID, toolIDs)
+	stored, servers, err := r.stored(ctx, orgID, toolIDs)
 	if err != nil {
 		r.log.ErrorContext(ctx, "tools are not offered", slog.String("org_id", orgID), slog.Any("error", err))
 	}
@@ -127,11 +134,12 @@ func (r *Runner) Tools(ctx context.Context, orgID string, toolIDs []string) []pa
 			tools = append(tools, t)
 		}
 	}
-	return tools
+	return expand(tools, servers)
 }
 
-// stored finds tools by their ids. Built-in ones are found even when the database cannot be read.
-func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[string]parley.Tool, error) {
+// stored finds tools by their ids, and what their MCP servers have. Built-in ones are found even when the database
+// cannot be read.
+func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[string]parley.Tool, map[string]parley.MCPServer, error) {
 	found := make(map[string]parley.Tool, len(ids))
 	own := false
 	for _, id := range ids {
@@ -142,13 +150,17 @@ func (r *Runner) stored(ctx context.Context, orgID string, ids []string) (map[st
 		}
 	}
 	if !own || r.store == nil {
-		return found, nil
+		return found, nil, nil
 	}
 	sealed, err := r.store.LoadTools(ctx, orgID, ids)
 	for _, s := range sealed {
 		found[s.ID] = s.Tool
 	}
-	return found, err
+	if err != nil {
+		return found, nil, err
+	}
+	servers, err := r.mcpServers(ctx, orgID, sealed)
+	return found, servers, err
 }
 
 // Run runs one call and waits for it, at most for its timeout. It never panics and never returns an empty
@@ -237,15 +249,15 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 	case <-ctx.Done():
 	}
 	if errors.Is(e.err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return late("The tool did not answer in time; whether it had an effect is unknown.", e.detail), OutcomeTimeout
+		return late(ErrorTimeout, "The tool did not answer in time; whether it had an effect is unknown.", e.detail), OutcomeTimeout
 	}
-	return late("The tool was stopped before it answered; whether it had an effect is unknown.", e.detail), OutcomeError
+	return late(ErrorStopped, "The tool was stopped before it answered; whether it had an effect is unknown.", e.detail), OutcomeError
 }
 
 // late is an answer that did not come, for the operator as well.
-func late(text string, d Detail) answer {
+func late(kind, text string, d Detail) answer {
 	if d.ErrorType == "" {
-		d = Detail{ErrorType: ErrorTimeout, Error: text}
+		d = Detail{ErrorType: kind, Error: text}
 	}
 	return answer{text: text, detail: d}
 }
@@ -260,7 +272,8 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 	if i < 0 {
 		return parley.Tool{}, parley.Errorf(parley.CodeNotFound, "Tool not found")
 	}
-	t := c.Offered[i]
+	offered := c.Offered[i]
+	t := offered
 	if t.Kind == parley.ToolBuiltin || r.store == nil {
 		return t, nil
 	}
@@ -268,7 +281,13 @@ func (r *Runner) find(ctx context.Context, c Call) (parley.Tool, error) {
 	if err != nil {
 		return t, err
 	}
-	return Open(r.ring, sealed)
+	if t, err = Open(r.ring, sealed); err == nil && t.Kind == parley.ToolMCP {
+		if offered.Remote == "" || !t.MCP.Allows(offered.Remote) {
+			return t, parley.Errorf(parley.CodeNotFound, "Tool not found")
+		}
+		t.FunctionName, t.Remote, t.Description, t.Parameters = offered.FunctionName, offered.Remote, offered.Description, offered.Parameters
+	}
+	return t, err
 }
 
 // builtin runs a function of this package.

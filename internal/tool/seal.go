@@ -13,6 +13,14 @@ import (
 // whole. The tool given is not changed.
 func Seal(ring *secret.Ring, t parley.Tool) (store.SealedTool, error) {
 	s := store.SealedTool{Tool: t}
+	if t.MCP != nil {
+		m := *t.MCP
+		m.Headers = nil
+		s.MCP = &m
+		var err error
+		s.Headers, err = sealMap(ring, store.ToolAAD(t.OrgID, "headers", t.ID), t.MCP.Headers)
+		return s, err
+	}
 	if t.HTTP == nil {
 		return s, nil
 	}
@@ -41,6 +49,13 @@ func sealMap(ring *secret.Ring, aad string, m map[string]string) ([]byte, error)
 // Open is the way back from Seal. A built-in tool comes back as it is.
 func Open(ring *secret.Ring, s store.SealedTool) (parley.Tool, error) {
 	t := s.Tool
+	if t.MCP != nil {
+		m := *t.MCP
+		t.MCP = &m
+		var err error
+		m.Headers, err = openMap(ring, store.ToolAAD(t.OrgID, "headers", t.ID), s.Headers)
+		return t, err
+	}
 	if t.HTTP == nil {
 		return t, nil
 	}

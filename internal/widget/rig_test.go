@@ -103,11 +103,20 @@ type house struct {
 // newHouse makes one. Requests say with X-Test-Client from which address they come, as the server's proxies would.
 func newHouse(t *testing.T, st *store.Store, change func(*Options)) *house {
 	t.Helper()
-	b := &house{t: t, st: st, ring: openRing(t), model: &echo{released: make(chan struct{})}, clock: &clock{at: time.Now()}}
+	model := &echo{released: make(chan struct{})}
+	b := newHouseWith(t, st, model, tool.New(tool.Options{}), change)
+	b.model = model
+	return b
+}
+
+// newHouseWith makes a house with another model and tools.
+func newHouseWith(t *testing.T, st *store.Store, model chat.Model, tools *tool.Runner, change func(*Options)) *house {
+	t.Helper()
+	b := &house{t: t, st: st, ring: openRing(t), clock: &clock{at: time.Now()}}
 	b.agent = b.addAgent(nil)
 	l := log.New(st, event.NewBus(), log.Options{})
 	svc := chat.New(chat.Options{
-		Store: st, Log: l, Model: b.model, Tools: tool.New(tool.Options{}), Owner: "test",
+		Store: st, Log: l, Model: model, Tools: tools, Owner: "test",
 		Endpoint: func(context.Context, string) (openai.Endpoint, error) {
 			return openai.Endpoint{BaseURL: "http://model.test/v1", Simulated: true}, nil
 		},

@@ -79,6 +79,18 @@ func conversationPart(t *testing.T, browser context.Context) {
 	s.until("the rating arrived", func() bool { return s.fake.count("POST /widget/v1/feedback") == 1 })
 	s.audit("answered")
 	s.shot("answered")
+	s.click("$b('Bad answer')")
+	s.wait("$('.why input') && $b('Bad answer').ariaPressed === 'true'")
+	s.audit("asked why")
+	s.shot("asked why")
+	s.js("const i = $('.why input'); i.value = 'Too \"short\"'; i.dispatchEvent(new Event('input', {bubbles: true}))")
+	s.wait("$('.why input').value.length === 11")
+	s.click("$b('Send feedback')")
+	s.wait("!$('.why')")
+	s.until("the comment arrived", func() (arrived bool) {
+		s.fake.with(func() { arrived = s.fake.comment == `Too "short"` })
+		return arrived
+	})
 	s.size(1440, 900, "dark")
 	s.wait("$('dialog').dataset.theme === 'dark'")
 	s.audit("answered, dark")

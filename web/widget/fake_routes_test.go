@@ -127,6 +127,7 @@ func (f *fake) feedback(w http.ResponseWriter, r *http.Request, c *conversation)
 		return
 	}
 	c.messages[i].Rating = in.Rating
+	f.comment = in.Comment
 	f.ok(w, 200, map[string]any{})
 }
 

@@ -32,6 +32,7 @@ type fake struct {
 	dead     bool                // the network is cut
 	gate     int                 // how many wait steps may pass
 	ended    bool
+	comment  string // of the newest feedback
 }
 
 type refusal struct {

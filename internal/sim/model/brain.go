@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -168,8 +169,21 @@ func longestQuotation(s string) string {
 	return best
 }
 
+// result is what a tool answered, where it stands in a frame that says that it is data: {"note":…,"status":…,"result":…}.
+func result(output string) string {
+	var framed struct {
+		Note, Status string
+		Result       json.RawMessage
+	}
+	if json.Unmarshal([]byte(output), &framed) != nil || framed.Note == "" || framed.Result == nil {
+		return output
+	}
+	return strings.TrimSpace(framed.Status + " " + string(framed.Result))
+}
+
 // speakable shortens a tool's output to something that can be said in some seconds, without JSON's marks.
 func speakable(output string) string {
+	output = result(output)
 	var words []string
 	length := 0
 	for _, w := range strings.FieldsFunc(output, func(r rune) bool { return strings.ContainsRune("{}[]\"\\ \n\t", r) }) {

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// DefaultChatBrain calls the tool whose name's words are all in the message or that is named with "use" before its name,
-// asks one for the time, otherwise repeats what it was told, and says that it is simulated.
+// DefaultChatBrain calls the tool whose name's words are all in the message, asks one for the time, otherwise repeats
+// what it was told, and says that it is simulated.
 type DefaultChatBrain struct{}
 
 // Reply implements ChatBrain.
@@ -30,21 +30,7 @@ func (DefaultChatBrain) Reply(t ChatTurn) ChatReply {
 	if name := named(t.Tools, last.Text); name != "" {
 		return ChatReply{Calls: []Call{{name, argumentsFor(t.Tools, name, outputs(t.Messages))}}}
 	}
-	if name := namedTool(last.Text, t.Tools); name != "" {
-		return ChatReply{Calls: []Call{{name, argumentsFor(t.Tools, name, outputs(t.Messages))}}}
-	}
 	return ChatReply{Text: fmt.Sprintf("You are talking to Parley's simulated model. You said: %s", firstRunes(last.Text, 2000))}
-}
-
-// namedTool finds the tool that a person wishes to be used: "use look_up_order".
-func namedTool(text string, tools []Tool) string {
-	for _, tool := range tools {
-		_, after, ok := strings.Cut(strings.ToLower(text)+" ", "use "+strings.ToLower(tool.Name))
-		if ok && strings.Trim(after[:1], " .,!?\n") == "" {
-			return tool.Name
-		}
-	}
-	return ""
 }
 
 func asksTime(s string) bool {

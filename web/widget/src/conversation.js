@@ -156,11 +156,11 @@ export class Conversation {
     this.changed();
   }
 
-  async rate(message, rating) {
+  async rate(message, rating, comment) {
     const before = message.rating;
     const rated = this._patch(message, { rating });
     try {
-      await this._call('POST', 'feedback', { messageId: message.id, rating });
+      await this._call('POST', 'feedback', { messageId: message.id, rating, comment });
       this._share({ type: 'rate', id: message.id, rating });
     } catch {
       this._patch(rated, { rating: before });

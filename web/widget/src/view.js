@@ -23,7 +23,17 @@ const Markdown = ({ text, live, t }) => {
 // A tool goes by its function name, which is not written for people.
 const Tool = ({ tool, t }) => html`<p class="tool">${t[tool.done ? 'used' : 'using'](tool.name.replace(/_+/g, ' '))}</p>`;
 
-const Answer = ({ m, c, t, newest }) => html`
+// Why asks what was wrong with an answer; the rating counts without it.
+const Why = ({ send, t }) => {
+  const [text, set] = useState('');
+  const submit = (e) => { e.preventDefault(); send(text.trim()); };
+  return html`<form class="why" onSubmit=${submit}><input dir="auto" maxlength="2000" aria-label=${t.why} placeholder=${t.why} value=${text} onInput=${(e) => set(e.target.value)} />
+    <${Button} icon="check" type="submit" label=${t.tell} /></form>`;
+};
+
+const Answer = ({ m, c, t, newest }) => {
+  const [asking, ask] = useState(false);
+  return html`
   ${m.tools?.map((tool) => html`<${Tool} tool=${tool} t=${t} />`)}
   <div class="text" dir="auto">${m.text && html`<${Markdown} text=${m.text} live=${m.live} t=${t} />`}</div>
   ${m.live && !m.text && html`<p class="dots" aria-hidden="true"><i /><i /><i /></p>`}
@@ -34,10 +44,12 @@ const Answer = ({ m, c, t, newest }) => html`
     ${m.text && html`<${Copy} text=${m.text} t=${t} />`}
     ${m.id && m.text && ['good', 'bad'].map((name) => {
       const rating = name === 'good' ? 'up' : 'down';
-      return html`<${Button} icon=${name} label=${t[name]} aria-pressed=${String(m.rating === rating)} onClick=${() => c.rate(m, rating)} />`;
+      return html`<${Button} icon=${name} label=${t[name]} aria-pressed=${String(m.rating === rating)} onClick=${() => { ask(rating === 'down'); c.rate(m, rating); }} />`;
     })}
     ${newest && m.runId && m.status !== 'failed' && html`<${Button} icon="retry" label=${t.other} disabled=${c.busy} onClick=${() => c.retry(m)} />`}
-    <${Time} at=${m.at} t=${t} /></div>`}`;
+    <${Time} at=${m.at} t=${t} /></div>`}
+  ${asking && html`<${Why} t=${t} send=${(text) => { ask(false); if (text) c.rate(m, 'down', text); }} />`}`;
+};
 
 const Time = ({ at, t }) => html`<time datetime=${at} title=${new Date(at).toLocaleString(t.lang)}>${clock(at, t.lang)}</time>`;
 

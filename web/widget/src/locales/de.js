@@ -25,6 +25,8 @@ export default {
   copied: 'Kopiert',
   good: 'Gute Antwort',
   bad: 'Schlechte Antwort',
+  why: 'Was war falsch?',
+  tell: 'Rückmeldung senden',
   menu: 'Mehr',
   close: 'Chat schließen',
   latest: 'Zur neuesten Nachricht',

@@ -26,6 +26,8 @@ export default {
   copied: 'Copied',
   good: 'Good answer',
   bad: 'Bad answer',
+  why: 'What was wrong?',
+  tell: 'Send feedback',
   menu: 'More',
   close: 'Close chat',
   latest: 'Jump to the latest message',

@@ -25,6 +25,8 @@ export default {
   copied: 'Copiado',
   good: 'Buena respuesta',
   bad: 'Mala respuesta',
+  why: '¿Qué estaba mal?',
+  tell: 'Enviar opinión',
   menu: 'Más',
   close: 'Cerrar el chat',
   latest: 'Ir al último mensaje',

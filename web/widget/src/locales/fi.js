@@ -25,6 +25,8 @@ export default {
   copied: 'Kopioitu',
   good: 'Hyvä vastaus',
   bad: 'Huono vastaus',
+  why: 'Mikä oli vialla?',
+  tell: 'Lähetä palaute',
   menu: 'Lisää',
   close: 'Sulje keskustelu',
   latest: 'Siirry uusimpaan viestiin',

@@ -25,6 +25,8 @@ export default {
   copied: 'Copié',
   good: 'Bonne réponse',
   bad: 'Mauvaise réponse',
+  why: 'Qu’est-ce qui n’allait pas ?',
+  tell: 'Envoyer l’avis',
   menu: 'Plus',
   close: 'Fermer le chat',
   latest: 'Aller au dernier message',
