@@ -22,7 +22,9 @@ func newGuardRig(l Limits, tools ...parley.Tool) *guardRig {
 	return r
 }
 
-func (r *guardRig) put(typ string, data any) { r.events = append(r.events, parley.NewEvent(typ, r.now, data)) }
+func (r *guardRig) put(typ string, data any) {
+	r.events = append(r.events, parley.NewEvent(typ, r.now, data))
+}
 
 // call decides about a call and, when it may run, runs it.
 func (r *guardRig) call(name, arguments string) string {
