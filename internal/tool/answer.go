@@ -30,6 +30,7 @@ func judge(text string) answerKind {
 	doubt := strings.ContainsAny(text, "?？؟¿\"“”„«»…>") || strings.Contains(text, "..")
 	words := answerWords(text)
 	begins, agrees, denies, other := unclear, false, false, len(words) > longestAnswer
+	first := true
 	for len(words) > 0 {
 		phrase, n := longest(words)
 		words = words[n:]
@@ -44,8 +45,8 @@ func judge(text string) answerKind {
 		default:
 			other = true
 		}
-		if begins == unclear && (kind != unclear || !other) {
-			begins = kind
+		if first {
+			begins, first = kind, false
 		}
 	}
 	switch {
@@ -165,4 +166,4 @@ var openWords = phrases(`
 	no hay problema|ningún problema|sí y no|sí o no|por qué no|no sé|no lo sé|pas de problème|oui et non|oui ou non|pourquoi pas|je ne sais pas|pas encore
 	ei ongelmaa|en tiedä|ei haittaa|kyllä tai ei|ei vielä|miksi ei|nessun problema|sì e no|sì o no|perché no|non so|non lo so|non ancora
 	geen probleem|ja en nee|ja of nee|waarom niet|nog niet|geen idee|sem problema|não sei|sim e não|sim ou não|por que não|ainda não
-	inga problem|ja och nej|ja eller nej|varför inte|vet inte|jag vet inte|inte än|no se|non so|not sure|im not sure`)
+	inga problem|ja och nej|ja eller nej|varför inte|vet inte|jag vet inte|inte än|no se|not sure|im not sure|i dont know|dont know|weiß nicht|ich weiß nicht|nicht sicher`)
