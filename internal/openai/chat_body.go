@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"time"
@@ -10,45 +11,58 @@ import (
 // serve the next request instead of being torn down.
 const drainTime = 250 * time.Millisecond
 
-// chatBody watches the body of a stream: it restarts the silence timer with every read and notices [DONE].
+// maxChatEvent bounds one event of a stream: an answer in one piece, with everything escaped.
+const maxChatEvent = 8 << 20
+
+// chatBody reads the events of a stream. It restarts the silence timer with every read.
 type chatBody struct {
 	io.ReadCloser
 	silence *time.Timer
-	idle    time.Duration
+	idle    time.Duration // the longest silence from the first byte on
+	lines   *bufio.Scanner
+	data    []byte // of the event
 	done    bool   // [DONE] has passed
 	ended   bool   // the body was read to its end
-	tail    []byte // the end of what was read, shorter than the mark, to find it across reads
 }
 
-// doneMarks end a stream. A raw newline cannot occur inside a JSON string, so text that quotes the mark is
-// not taken for it.
-var doneMarks = [][]byte{[]byte("\ndata: [DONE]"), []byte("\ndata:[DONE]")}
+func newChatBody(r io.ReadCloser, silence *time.Timer, idle time.Duration) *chatBody {
+	b := &chatBody{ReadCloser: r, silence: silence, idle: idle}
+	b.lines = bufio.NewScanner(b)
+	b.lines.Buffer(nil, maxChatEvent)
+	return b
+}
 
+// Read is the scanner's.
 func (b *chatBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
 		b.silence.Reset(b.idle)
-		b.look(p[:n])
 	}
 	b.ended = b.ended || err != nil
 	return n, err
 }
 
-func (b *chatBody) look(p []byte) {
-	if b.tail == nil {
-		b.tail = append(make([]byte, 0, 64), '\n') // the first line has no newline before it
+// next returns the data of the next event, which is valid until the next call. ok is false after [DONE], at the end of the
+// body, and at an error. An event that the end cuts off is none.
+func (b *chatBody) next() (data []byte, ok bool, err error) {
+	b.data = b.data[:0]
+	for !b.done && b.lines.Scan() {
+		line := b.lines.Bytes()
+		if len(line) == 0 && len(b.data) > 0 {
+			return b.data, true, nil
+		}
+		value, isData := bytes.CutPrefix(line, []byte("data:"))
+		if !isData {
+			continue // comments, and the names and ids of events
+		}
+		value = bytes.TrimPrefix(value, []byte(" "))
+		if len(b.data) == 0 && bytes.HasPrefix(value, []byte("[DONE]")) {
+			b.done = true // some servers close without the empty line
+			return nil, false, nil
+		}
+		b.data = append(append(b.data, value...), '\n')
 	}
-	keep := len(doneMarks[0]) - 1
-	head := p[:min(len(p), keep)]
-	b.tail = append(b.tail, head...) // at most 2*keep bytes: the mark across the border
-	for _, mark := range doneMarks {
-		b.done = b.done || bytes.Contains(b.tail, mark) || bytes.Contains(p, mark)
-	}
-	if len(p) > keep {
-		b.tail = append(b.tail[:0], p[len(p)-keep:]...)
-	} else if cut := len(b.tail) - keep; cut > 0 {
-		b.tail = append(b.tail[:0], b.tail[cut:]...)
-	}
+	return nil, false, b.lines.Err()
 }
 
 // Close reads the little that follows [DONE], within drainTime (the silence timer cancels the request).

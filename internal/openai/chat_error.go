@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/openai/openai-go/v3/packages/ssestream"
 )
 
 // ChatErrorKind says what a failed completion means for the one who asked.
@@ -119,9 +117,9 @@ func (s *chatStream) failure(err error) error {
 		kind = ChatUnavailable
 	}
 	e := &ChatError{Kind: kind}
-	if broken, ok := errors.AsType[*ssestream.StreamError](err); ok {
+	if broken, ok := errors.AsType[*brokenStreamError](err); ok {
 		var p providerError
-		_ = json.Unmarshal(broken.Event.Data, &p)
+		_ = json.Unmarshal(broken.event, &p)
 		e.Code = shorten(p.code(), 64)
 		e.Message = scrub("the model provider broke the answer off: "+shorten(p.Error.Message, 500), s.key)
 		return e

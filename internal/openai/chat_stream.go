@@ -12,7 +12,6 @@ import (
 
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/ssestream"
 
 	"parley"
 )
@@ -25,10 +24,11 @@ const (
 
 // chatStream is one attempt at one answer.
 type chatStream struct {
-	began  time.Time
-	onText func(string)
-	idle   time.Duration
-	key    string // to keep it out of error texts
+	began    time.Time
+	onText   func(string)
+	patience time.Duration // until the first byte of the stream
+	idle     time.Duration // between two later ones
+	key      string        // to keep it out of error texts
 
 	answer ChatAnswer
 	text   strings.Builder
@@ -49,7 +49,7 @@ type chatCall struct {
 func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, params sdk.ChatCompletionNewParams) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(s.idle, func() { cancel(errSilent) })
+	silence := time.AfterFunc(s.patience, func() { cancel(errSilent) })
 	defer silence.Stop()
 
 	opts := []option.RequestOption{
@@ -68,10 +68,13 @@ func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, 
 		opts = append(opts, option.WithAPIKey(at.Key))
 	}
 	service := sdk.NewChatCompletionService(opts...)
-	stream := service.NewStreaming(ctx, params)
+	stream := service.NewStreaming(ctx, params) // posts; its body is ours to read
 	defer func() { _ = stream.Close() }()
 
-	err := s.read(stream)
+	err := stream.Err()
+	if err == nil {
+		err = s.read()
+	}
 	s.answer.Text = s.text.String()
 	if err == nil {
 		return nil
@@ -95,36 +98,44 @@ func (s *chatStream) open(resp *http.Response, silence *time.Timer) (*http.Respo
 			Message: fmt.Sprintf("the model provider answered with %q instead of an event stream; is the base URL right?", kind)}
 	}
 	s.opened = true
-	s.body = &chatBody{ReadCloser: resp.Body, silence: silence, idle: s.idle}
+	s.body = newChatBody(resp.Body, silence, s.idle)
 	resp.Body = s.body
 	return resp, nil
 }
 
-// read gathers the answer. The end is only an end with a finish reason and [DONE]; the SDK does not tell
-// [DONE] from a connection that was closed.
-func (s *chatStream) read(stream *ssestream.Stream[sdk.ChatCompletionChunk]) error {
-	for stream.Next() {
-		chunk := stream.Current()
+// read gathers the answer. The end is only an end with a finish reason and [DONE].
+func (s *chatStream) read() error {
+	err := s.chunks()
+	s.gather()
+	if err == nil && (!s.body.done || s.answer.FinishReason == "") {
+		return errCut
+	}
+	return err
+}
+
+// chunks applies what comes until there is no more.
+func (s *chatStream) chunks() error {
+	for {
+		data, ok, err := s.body.next()
+		if err != nil || !ok {
+			return err
+		}
+		chunk, err := readChunk(data)
+		if err != nil {
+			return err
+		}
 		if err := s.apply(&chunk); err != nil {
 			return err
 		}
 	}
-	s.gather()
-	if err := stream.Err(); err != nil {
-		return err
-	}
-	if s.body == nil || !s.body.done || s.answer.FinishReason == "" {
-		return errCut
-	}
-	return nil
 }
 
-func (s *chatStream) apply(chunk *sdk.ChatCompletionChunk) error {
+func (s *chatStream) apply(chunk *chatChunk) error {
 	if chunk.ID != "" {
 		s.answer.ID = chunk.ID
 	}
-	if chunk.JSON.Usage.Valid() {
-		u := chatUsage(chunk.Usage)
+	if chunk.Usage != nil {
+		u := chunk.Usage.usage()
 		s.answer.Usage = &u
 	}
 	for i := range chunk.Choices { // none in the usage chunk and in Azure's first chunk
@@ -162,7 +173,7 @@ func (s *chatStream) say(text string) error {
 
 // fragment adds to the call of its index. The id and the name come with the first fragment only. A new id
 // under a known index begins another call: some compatible servers number every call 0.
-func (s *chatStream) fragment(f *sdk.ChatCompletionChunkChoiceDeltaToolCall) error {
+func (s *chatStream) fragment(f *chatFragment) error {
 	if err := s.grow(len(f.Function.Arguments)); err != nil {
 		return err
 	}
@@ -212,20 +223,5 @@ func (s *chatStream) gather() {
 		}
 		seen[c.id] = true
 		s.answer.ToolCalls = append(s.answer.ToolCalls, ChatToolCall{ID: c.id, Name: c.name, Arguments: string(c.arguments)})
-	}
-}
-
-// chatUsage splits the provider's totals into text and audio.
-func chatUsage(u sdk.CompletionUsage) parley.Usage {
-	in, out := u.PromptTokensDetails, u.CompletionTokensDetails
-	return parley.Usage{
-		InputTextTokens:   u.PromptTokens - in.AudioTokens,
-		InputAudioTokens:  in.AudioTokens,
-		CachedTextTokens:  in.CachedTokens,
-		OutputTextTokens:  u.CompletionTokens - out.AudioTokens,
-		OutputAudioTokens: out.AudioTokens,
-		InputTokens:       u.PromptTokens,
-		OutputTokens:      u.CompletionTokens,
-		TotalTokens:       u.TotalTokens,
 	}
 }

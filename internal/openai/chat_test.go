@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -293,13 +294,17 @@ func TestCompleteUnreachable(t *testing.T) {
 
 func TestCompleteCanceledAndSilent(t *testing.T) {
 	t.Parallel()
-	gone := make(chan struct{}, 2)
+	gone := make(chan struct{}, 3)
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		streams(textChunk("par"))(w, r)
 		<-r.Context().Done()
 		gone <- struct{}{}
 	}
 	p := newProvider(t, hang)
+	mute := newProvider(t, func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		gone <- struct{}{}
+	})
 	stop := errors.New("stopped by the visitor")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	a, err := newTestChat(t, ChatOptions{}).Complete(ctx, p.request(), func(string) { cancel(stop) })
@@ -310,7 +315,12 @@ func TestCompleteCanceledAndSilent(t *testing.T) {
 	if e, ok := errors.AsType[*ChatError](err); !ok || e.Kind != ChatInterrupted || a.Text != "par" {
 		t.Errorf("silent: %v, %q", err, a.Text)
 	}
-	for range 2 { // the provider must learn of it
+	if a, err = newTestChat(t, ChatOptions{Patience: 50 * time.Millisecond, Attempts: 1}).Complete(t.Context(), mute.request(), func(string) {}); err == nil {
+		t.Errorf("mute: %+v", a)
+	} else if e, ok := errors.AsType[*ChatError](err); !ok || e.Kind != ChatUnavailable {
+		t.Errorf("mute: %v", err)
+	}
+	for range 3 { // the provider must learn of it
 		select {
 		case <-gone:
 		case <-time.After(10 * time.Second):
@@ -351,25 +361,51 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// FuzzChatBody reads a stream in pieces of any size: the events are those of the whole.
 func FuzzChatBody(f *testing.F) {
 	f.Add("data: {}\n\ndata: [DONE]\n\n", 3)
-	f.Add("data: \"data: [DONE]\"\n\n", 1)
-	f.Add("data:[DONE]", 64)
+	f.Add("data: \"data: [DONE]\"\r\n\r\n", 1)
+	f.Add(": hi\nevent: x\ndata: a\ndata:b\n\ndata:[DONE]", 64)
 	f.Fuzz(func(t *testing.T, stream string, size int) {
-		size = max(size%100, 1)
 		silence := time.AfterFunc(time.Hour, func() {})
 		defer silence.Stop()
-		b := &chatBody{ReadCloser: io.NopCloser(strings.NewReader(stream)), silence: silence, idle: time.Hour}
-		for p := make([]byte, size); ; {
-			if _, err := b.Read(p); err != nil {
-				break
+		read := func(r io.Reader) (events []string, done bool) {
+			b := newChatBody(io.NopCloser(r), silence, time.Hour)
+			for {
+				data, ok, err := b.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					return events, b.done
+				}
+				events = append(events, string(data))
 			}
 		}
-		whole := "\n" + stream
-		if want := strings.Contains(whole, "\ndata: [DONE]") || strings.Contains(whole, "\ndata:[DONE]"); b.done != want {
-			t.Fatalf("done = %v, want %v, read by %d", b.done, want, size)
+		want, ended := read(strings.NewReader(stream))
+		got, done := read(&pieces{stream, max(size%100, 1)})
+		if !slices.Equal(got, want) || done != ended {
+			t.Fatalf("events %q (done: %v), want %q (%v), read by %d", got, done, want, ended, size)
+		}
+		if done && !strings.Contains(stream, "data:[DONE]") && !strings.Contains(stream, "data: [DONE]") {
+			t.Fatal("done without the mark")
 		}
 	})
+}
+
+// pieces is read a few bytes at a time.
+type pieces struct {
+	rest string
+	size int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.rest == "" {
+		return 0, io.EOF
+	}
+	n := copy(b, p.rest[:min(len(p.rest), p.size)])
+	p.rest = p.rest[n:]
+	return n, nil
 }
 
 // FuzzStream feeds anything as a provider's stream.
