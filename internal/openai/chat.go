@@ -112,6 +112,8 @@ func NewChatClient() *http.Client {
 			MaxIdleConns:        512,
 			MaxIdleConnsPerHost: 512, // the default of 2 would cost a handshake for nearly every answer under load
 			IdleConnTimeout:     90 * time.Second,
+			ReadBufferSize:      2 << 10, // an event has some 300 bytes, and an idle chat keeps its buffers
+			WriteBufferSize:     2 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -28,7 +28,7 @@ type chatBody struct {
 func newChatBody(r io.ReadCloser, silence *time.Timer, idle time.Duration) *chatBody {
 	b := &chatBody{ReadCloser: r, silence: silence, idle: idle}
 	b.lines = bufio.NewScanner(b)
-	b.lines.Buffer(nil, maxChatEvent)
+	b.lines.Buffer(make([]byte, 0, 1<<10), maxChatEvent)
 	return b
 }
 

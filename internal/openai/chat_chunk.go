@@ -8,7 +8,7 @@ import (
 )
 
 // chatChunk is what we read of one event of a stream. The SDK's type has everything that a provider may send; decoding
-// it takes ten times the time and 10 kB for each word.
+// it takes 2.5 times as long and 7 kB for each word, eleven times as much (BenchmarkComplete).
 type chatChunk struct {
 	ID      string `json:"id"`
 	Choices []struct {
