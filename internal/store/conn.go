@@ -28,12 +28,10 @@ type conn struct {
 	late    *pipeline                      // of a PostgreSQL transaction; nil otherwise
 	replan  bool                           // make a plan for the very values (dialect.replan)
 	few     int                            // how many agents are read and sorted rather than looked for; tests lower it
-	breath  *breath                        // of a transaction of SQLite; nil otherwise
 	observe func(query string, args []any) // tests look at every statement; nil otherwise
 }
 
 func (c conn) prepare(query string, args []any) (string, error) {
-	c.breath.take()
 	for _, a := range args {
 		s, ok := a.(string)
 		if ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {

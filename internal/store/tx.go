@@ -60,9 +60,6 @@ func (s *Store) transact(ctx context.Context, asked time.Time, fn func(tx *Tx) e
 		}
 	}()
 	tx := &Tx{Reader: Reader{q: conn{db: t, dialect: s.dialect, inTx: true, late: late, few: s.q.few, observe: s.q.observe}}, now: time.Now}
-	if s.dialect.oneWriter {
-		tx.q.breath = &breath{began}
-	}
 	if err := fn(tx); err != nil {
 		return err
 	}
