@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -26,6 +28,9 @@ type chatOptions struct {
 	First    time.Duration `name:"first-token" default:"0s" help:"How long the model thinks before its first word. With 0 the commit is all that there is to wait for."`
 	Delay    time.Duration `name:"commit-delay" default:"0s" help:"Added to every commit of the server."`
 	Procs    int           `name:"procs" default:"1" help:"Processors that the server and the proxy may use (GOMAXPROCS)."`
+	Core     int           `name:"core" default:"0" help:"Processor of the server and the proxy, where they may use one and the machine has more; people and model have the next one."`
+	Binary   string        `name:"binary" type:"existingfile" help:"A server that is built already, to compare versions."`
+	Profile  string        `name:"profile" type:"existingdir" help:"Write profiles of the server there, taken while all chats are open; taking them costs CPU time."`
 	JSON     bool          `name:"json" help:"Print one JSON object instead of the table."`
 	Keep     bool          `name:"keep" help:"Keep the server's data and logs and say where they are."`
 }
@@ -46,6 +51,9 @@ func (o chatOptions) Validate() error {
 	if answerWords*o.Slow > 100*time.Second || o.Pace < 0 || o.Slow < 0 {
 		return errors.New("--pace and --slow must be 0s to 2.5s: a turn of the server lasts at most 2 minutes")
 	}
+	if o.Core < 0 || o.Core >= runtime.NumCPU() {
+		return fmt.Errorf("--core must be 0 to %d", runtime.NumCPU()-1)
+	}
 	return nil
 }
 
@@ -60,11 +68,16 @@ func (o chatOptions) run(ctx context.Context, out, progress io.Writer) (ok bool,
 		return false, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	if o.pins() { // after the server is built
+		if err := pinSelf((o.Core + 1) % runtime.NumCPU()); err != nil {
+			return false, err
+		}
+	}
 	var results []chatResult
 	for _, n := range o.Streams {
 		for _, subject := range []string{subjectProxy, subjectParley} {
 			_, _ = fmt.Fprintf(progress, "%d chats through %s\n", n, subject)
-			p := chatPass{chatOptions: o, streams: n, subject: subject, dir: filepath.Join(w.dir, fmt.Sprintf("%s-%d", subject, n)), binary: w.binary}
+			p := chatPass{chatOptions: o, streams: n, subject: subject, dir: filepath.Join(w.dir, fmt.Sprintf("%s-%d", subject, n)), binary: cmp.Or(o.Binary, w.binary)}
 			r, err := p.run(ctx)
 			if err != nil {
 				return false, fmt.Errorf("%d chats through %s: %w", n, subject, err)
@@ -77,6 +90,11 @@ func (o chatOptions) run(ctx context.Context, out, progress io.Writer) (ok bool,
 		return r.OK, r.json(out)
 	}
 	return r.OK, r.table(out)
+}
+
+// pins says whether the subject has a processor of its own, so that what it adds is not the load's share of it.
+func (o chatOptions) pins() bool {
+	return o.Procs == 1 && runtime.NumCPU() > 1 && runtime.GOOS == "linux"
 }
 
 // subjectProxy is what the server, subjectParley, is compared with.
@@ -145,11 +163,19 @@ func (p *chatPass) start(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("finding this program: %w", err)
 		}
-		p.server = &server{}
+		p.server = &server{pin: p.pins(), core: p.Core}
 		return p.server.launch(ctx, p.dir, []string{procs, "PROXY_TARGET=" + strings.TrimSuffix(p.model.BaseURL(), "/v1")}, self, "sse-proxy")
 	}
-	p.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
+	p.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""), pin: p.pins(), core: p.Core}
 	env := append(p.server.env(p.dir, p.model.BaseURL(), p.model.Key()), procs)
+	if p.Profile != "" {
+		address, err := freeAddress(ctx)
+		if err != nil {
+			return err
+		}
+		p.server.debug = "http://" + address
+		env = append(env, "PARLEY_DEBUG_LISTEN="+address, "GODEBUG=memprofilerate=4096")
+	}
 	if err := p.server.launch(ctx, p.dir, env, p.binary, "serve", "--commit-delay="+p.Delay.String()); err != nil {
 		return err
 	}

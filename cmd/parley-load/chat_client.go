@@ -61,6 +61,10 @@ func (p *chatPass) measure(ctx context.Context, client *http.Client) (r chatResu
 	}
 	c.words.Store(0)
 	c.measuring.Store(true)
+	profiled := func() error { return nil }
+	if p.subject == subjectParley {
+		profiled = p.server.profile(ctx, p.Profile, fmt.Sprintf("%s-%d", p.subject, p.streams), p.Duration)
+	}
 	began := time.Now()
 	var open, rss int64
 	for time.Since(began) < p.Duration && ctx.Err() == nil {
@@ -75,7 +79,7 @@ func (p *chatPass) measure(ctx context.Context, client *http.Client) (r chatResu
 	took := time.Since(began)
 	words := c.words.Load()
 	used, err := p.server.cpu()
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return r, err
 	}
 	stop()

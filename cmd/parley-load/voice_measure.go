@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -99,7 +97,7 @@ func (v voiceBench) measure(ctx context.Context, subject string, calls, round in
 	if err := v.connect(ctx, s, r, all, subject, "load", calls); err != nil {
 		return m, fmt.Errorf("%w\n%s", err, s.tail())
 	}
-	profiled := v.profile(ctx, s, fmt.Sprintf("%s-%d", subject, calls))
+	profiled := s.profile(ctx, v.Profile, fmt.Sprintf("%s-%d", subject, calls), v.Duration)
 	if err := errors.Join(v.frames(ctx, s, r, &m), profiled()); err != nil {
 		return m, err
 	}
@@ -132,41 +130,6 @@ func (v voiceBench) start(ctx context.Context, subject, dir string, mod *modelSe
 		env = append(env, "PARLEY_DEBUG_LISTEN="+debug, "GODEBUG=memprofilerate=4096")
 	}
 	return s, s.launch(ctx, dir, env, v.binary, "serve")
-}
-
-// profile takes profiles of the subject while frames are measured, if asked for; the returned function waits
-// for them.
-func (v voiceBench) profile(ctx context.Context, s *server, name string) (wait func() error) {
-	if v.Profile == "" {
-		return func() error { return nil }
-	}
-	base := s.url
-	if s.debug != "" {
-		base = s.debug
-	}
-	client := &http.Client{Timeout: v.Duration + time.Minute}
-	save := func(path, file string) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/debug/pprof/"+path, nil)
-		if err != nil {
-			return err
-		}
-		res, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		raw, err := io.ReadAll(res.Body)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(v.Profile, name+file), raw, 0o600)
-	}
-	done := make(chan error, 1)
-	go func() {
-		err := save(fmt.Sprintf("profile?seconds=%d", int(v.Duration.Seconds())), ".cpu")
-		done <- errors.Join(err, save("heap?gc=1", ".heap"), save("goroutine?debug=1", ".goroutines"), save("heap?debug=1", ".memory"))
-	}()
-	return func() error { return <-done }
 }
 
 // connect places all calls and waits until each hears an answer.

@@ -243,20 +243,5 @@ func (a *API) stream(hc huma.Context, run *chat.Run) {
 	w.Header().Set("Server-Timing", fmt.Sprintf("commit;dur=%.2f", float64(run.CommitWait.Microseconds())/1000))
 	s := respond.NewStream(w)
 	s.Send(0, "run.started", map[string]string{"runId": run.ID, "conversationId": run.ConversationID})
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	events := run.Subscribe(ctx, 0)
-	beat := time.NewTicker(respond.Heartbeat)
-	defer beat.Stop()
-	for s.Err() == nil {
-		select {
-		case e, ok := <-events:
-			if !ok {
-				return
-			}
-			s.Send(e.ID, e.Type, e.Data)
-		case <-beat.C:
-			s.Beat()
-		}
-	}
+	run.Pour(r.Context(), 0, s, respond.Heartbeat)
 }

@@ -6,8 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// abandoned is how long a reader of Events may take nothing before it counts as gone.
-const abandoned = 30 * time.Second
+// Sink takes the events of a run, as respond.Stream does. When Err is not nil, it takes nothing more.
+type Sink interface {
+	Send(id int64, typ string, data any)
+	Beat()
+	Err() error
+}
 
 // reader is a place in a run. It belongs to one goroutine.
 type reader struct {
@@ -18,61 +22,30 @@ type reader struct {
 	mute   bool // it has seen words of an earlier attempt: it gets no others but the whole answer in message.completed
 }
 
-// Subscribe sends what happened after the event `after` (0 = from the beginning) and goes on until
-// run.completed, then closes the channel. It ends early, without run.completed, when ctx ends; a reader that
-// stops reading must cancel ctx.
-func (r *Run) Subscribe(ctx context.Context, after int64) <-chan Event {
-	return r.subscribe(ctx, after, 0)
-}
-
-// Events is Subscribe from the beginning for a reader that reads to the end. One that takes nothing for 30 s
-// counts as gone: its channel is closed.
-func (r *Run) Events() <-chan Event {
-	return r.subscribe(context.Background(), 0, abandoned)
-}
-
-// subscribe starts the goroutine that feeds a channel. It ends with the run, with ctx, or with patience.
-func (r *Run) subscribe(ctx context.Context, after int64, patience time.Duration) <-chan Event {
-	out := make(chan Event, 1)
+// Pour gives a sink what happened after the event `after` (0 = from the beginning) and goes on until run.completed, with
+// a beat in every so long a time. It ends early, without run.completed, when ctx or the sink does. It works on the
+// caller's goroutine.
+func (r *Run) Pour(ctx context.Context, after int64, to Sink, beat time.Duration) {
 	rd := r.reader(after)
-	go func() {
-		defer close(out)
-		defer r.leave(rd)
-		for {
-			batch, last := rd.take()
-			for _, e := range batch {
-				if !send(ctx, out, e, patience) {
-					return
-				}
-			}
-			if last {
-				return
-			}
-			select {
-			case <-rd.more:
-			case <-ctx.Done():
-				return
-			}
+	defer r.leave(rd)
+	beats := time.NewTicker(beat)
+	defer beats.Stop()
+	for to.Err() == nil {
+		batch, last := rd.take()
+		for _, e := range batch {
+			to.Send(e.ID, e.Type, e.Data)
 		}
-	}()
-	return out
-}
-
-// send reports whether the reader took the event in time; a patience of 0 is endless.
-func send(ctx context.Context, out chan<- Event, e Event, patience time.Duration) bool {
-	var expired <-chan time.Time
-	if patience > 0 {
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
-		expired = timer.C
+		if last {
+			return
+		}
+		select {
+		case <-rd.more:
+		case <-beats.C:
+			to.Beat()
+		case <-ctx.Done():
+			return
+		}
 	}
-	select {
-	case out <- e:
-		return true
-	case <-ctx.Done():
-	case <-expired:
-	}
-	return false
 }
 
 // reader registers a reader that continues behind the event `after`.

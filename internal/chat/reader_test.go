@@ -119,21 +119,31 @@ func TestManyReaders(t *testing.T) {
 	}
 }
 
-func TestAbandonedReader(t *testing.T) {
+// A sink that has failed is left, at the latest with the next beat, and a silent run beats.
+func TestPourLeavesABrokenSink(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := testRun()
-		events := r.Events()
 		r.addText("one")
-		synctest.Wait()
-		r.addText("two")
-		time.Sleep(2 * abandoned) // fake time
-		<-events
-		if e, ok := <-events; ok {
-			t.Errorf("still there: %+v", e)
+		to := &brittle{beats: 3}
+		r.Pour(t.Context(), 0, to, time.Minute)
+		if to.sent != 1 || to.beats != 0 || len(r.readers) != 0 {
+			t.Errorf("sent %d, %d beats to go, %d readers left", to.sent, to.beats, len(r.readers))
 		}
 		r.end(time.Now(), Result{}, errors.New("x"))
 	})
+}
+
+// brittle is a sink that breaks at its last beat.
+type brittle struct{ sent, beats int }
+
+func (b *brittle) Send(int64, string, any) { b.sent++ }
+func (b *brittle) Beat()                   { b.beats-- }
+func (b *brittle) Err() error {
+	if b.beats > 0 {
+		return nil
+	}
+	return errors.New("broken")
 }
 
 func TestWaitGivesUp(t *testing.T) {

@@ -59,7 +59,8 @@ func (a ChatAnswer) Complete() bool {
 // ChatOptions of a Chat; zero members take the defaults.
 type ChatOptions struct {
 	Client   *http.Client  // NewChatClient()
-	Idle     time.Duration // longest silence of a provider: before the headers and between two chunks; 60 s
+	Patience time.Duration // until the first byte of an answer's stream, while the model may be thinking; 60 s
+	Idle     time.Duration // longest silence of a provider from then on; 30 s
 	Attempts int           // how often a request is sent before the first byte, in all; 3
 	Backoff  time.Duration // before the second attempt, doubled for each further one, jittered; 250 ms
 }
@@ -68,6 +69,7 @@ type ChatOptions struct {
 // connections.
 type Chat struct {
 	client   *http.Client
+	patience time.Duration
 	idle     time.Duration
 	attempts int
 	backoff  time.Duration
@@ -78,12 +80,15 @@ const maxRetryAfter = 5 * time.Second
 
 // NewChat makes a Chat.
 func NewChat(o ChatOptions) *Chat {
-	c := &Chat{client: o.Client, idle: o.Idle, attempts: o.Attempts, backoff: o.Backoff}
+	c := &Chat{client: o.Client, patience: o.Patience, idle: o.Idle, attempts: o.Attempts, backoff: o.Backoff}
 	if c.client == nil {
 		c.client = NewChatClient()
 	}
+	if c.patience <= 0 {
+		c.patience = 60 * time.Second
+	}
 	if c.idle <= 0 {
-		c.idle = 60 * time.Second
+		c.idle = 30 * time.Second
 	}
 	if c.attempts <= 0 {
 		c.attempts = 3
@@ -130,7 +135,7 @@ func (c *Chat) Complete(ctx context.Context, req ChatRequest, onText func(string
 		return ChatAnswer{}, &ChatError{Kind: ChatInvalid, Message: err.Error()}
 	}
 	for attempt := 1; ; attempt++ {
-		s := &chatStream{began: began, onText: onText, idle: c.idle, key: req.Endpoint.Key}
+		s := &chatStream{began: began, onText: onText, patience: c.patience, idle: c.idle, key: req.Endpoint.Key}
 		err := s.run(ctx, c.client, req.Endpoint, body)
 		if err == nil {
 			return s.answer, nil

@@ -24,10 +24,10 @@ const (
 
 // chatStream is one attempt at one answer.
 type chatStream struct {
-	began  time.Time
-	onText func(string)
-	idle   time.Duration
-	key    string // to keep it out of error texts
+	began          time.Time
+	onText         func(string)
+	patience, idle time.Duration // until the first byte of the stream, and between two
+	key            string        // to keep it out of error texts
 
 	answer ChatAnswer
 	text   strings.Builder
@@ -48,7 +48,7 @@ type chatCall struct {
 func (s *chatStream) run(ctx context.Context, client *http.Client, at Endpoint, body []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(s.idle, func() { cancel(errSilent) })
+	silence := time.AfterFunc(s.patience, func() { cancel(errSilent) })
 	defer silence.Stop()
 
 	err := s.post(ctx, client, at, body, silence)

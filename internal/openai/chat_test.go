@@ -293,13 +293,17 @@ func TestCompleteUnreachable(t *testing.T) {
 
 func TestCompleteCanceledAndSilent(t *testing.T) {
 	t.Parallel()
-	gone := make(chan struct{}, 2)
+	gone := make(chan struct{}, 3)
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		streams(textChunk("par"))(w, r)
 		<-r.Context().Done()
 		gone <- struct{}{}
 	}
 	p := newProvider(t, hang)
+	mute := newProvider(t, func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		gone <- struct{}{}
+	})
 	stop := errors.New("stopped by the visitor")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	a, err := newTestChat(t, ChatOptions{}).Complete(ctx, p.request(), func(string) { cancel(stop) })
@@ -310,7 +314,11 @@ func TestCompleteCanceledAndSilent(t *testing.T) {
 	if e, ok := errors.AsType[*ChatError](err); !ok || e.Kind != ChatInterrupted || a.Text != "par" {
 		t.Errorf("silent: %v, %q", err, a.Text)
 	}
-	for range 2 { // the provider must learn of it
+	_, err = newTestChat(t, ChatOptions{Patience: 50 * time.Millisecond, Attempts: 1}).Complete(t.Context(), mute.request(), func(string) {})
+	if e, ok := errors.AsType[*ChatError](err); !ok || e.Kind != ChatUnavailable {
+		t.Errorf("mute: %v", err)
+	}
+	for range 3 { // the provider must learn of it
 		select {
 		case <-gone:
 		case <-time.After(10 * time.Second):

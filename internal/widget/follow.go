@@ -1,7 +1,6 @@
 package widget
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -27,28 +26,13 @@ func (h *Handler) follow(w http.ResponseWriter, r *http.Request, g guest) error 
 		return errBudget(reason, sayManyStreams, 5*time.Second)
 	}
 	defer release()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	events, err := h.opt.Chat.Follow(ctx, g.OrgID, run.ID, after)
+	said, err := h.opt.Chat.Recall(r.Context(), g.OrgID, run.ID)
 	if err != nil {
 		return err
 	}
 	h.opt.Counts.Streams.Add(1)
 	defer h.opt.Counts.Streams.Add(-1)
-	s := respond.NewStream(w)
-	beat := time.NewTicker(respond.Heartbeat)
-	defer beat.Stop()
-	for s.Err() == nil {
-		select {
-		case e, ok := <-events:
-			if !ok {
-				return nil
-			}
-			s.Send(e.ID, e.Type, e.Data)
-		case <-beat.C:
-			s.Beat()
-		}
-	}
+	said.Pour(r.Context(), after, respond.NewStream(w), respond.Heartbeat)
 	return nil
 }
 
