@@ -68,7 +68,7 @@ var outOfReach = []string{"refreshTool", "signTestCall", "importPhoneNumbers", "
 func TestAnAdversaryFindsNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { t.Parallel(); adversary(t, storetest.SQLite(t), 5_000) })
-	t.Run("postgres", func(t *testing.T) { t.Parallel(); adversary(t, storetest.Postgres(t), 2_000) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); adversary(t, storetest.Postgres(t), 4_000) })
 }
 
 func adversary(t *testing.T, st *store.Store, requests int) {

@@ -94,9 +94,14 @@ func TestEveryWriteIsAudited(t *testing.T) {
 		return h.do(t, request{method: "POST", path: "/api/v1/phone-numbers", body: `{"number":"` + e164 + `"}`}).text("data.id")
 	}
 	kept := number("+14155550101")
-	// A chat is on record as a conversation; signing changes nothing; TestRecording deletes a recording.
-	skipped := []string{"/chat", "/sign", "/recording"}
-	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent, "phoneNumberId": kept, "secretName": "SHOP"}
+	write := func() string {
+		return h.do(t, request{method: "POST", path: "/api/v1/agents/" + agent + "/documents", body: `{"name":"Prices","text":"Tea costs 3."}`}).text("data.id")
+	}
+	document := write()
+	// A chat is on record as a conversation; signing changes nothing; recordings, notes and what an MCP server offers have
+	// tests of their own.
+	skipped := []string{"/chat", "/sign", "/recording", "/notes", "/refresh"}
+	ids := map[string]string{"agentId": agent, "keyId": key, "toolId": tool, "conversationId": agent, "id": agent, "phoneNumberId": kept, "secretName": "SHOP", "documentId": document, "contactId": agent}
 	h.do(t, request{method: "PUT", path: secrets + "/SHOP", body: `{"value":"a"}`})
 	for _, r := range h.operations(t, ids) {
 		if r.method == "GET" || slices.ContainsFunc(skipped, func(s string) bool { return strings.HasSuffix(r.path, s) }) {
@@ -114,6 +119,9 @@ func TestEveryWriteIsAudited(t *testing.T) {
 		}
 		if r.method == "DELETE" && strings.HasSuffix(r.path, tool) {
 			r.path = strings.Replace(r.path, tool, h.createTool(t, "", strings.Replace(toolBody, "Look up order", "Deleted", 1)), 1)
+		}
+		if r.method == "DELETE" && strings.HasSuffix(r.path, document) {
+			r.path = strings.Replace(r.path, document, write(), 1)
 		}
 		if strings.HasSuffix(r.path, "/web-call") {
 			r.path = strings.Replace(r.path, agent, h.createAgent(t, "", `{"name":"Dea","type":"voice"}`), 1)

@@ -38,7 +38,12 @@ func newAssisted(t *testing.T, allow ...string) assisted {
 	}
 	t.Cleanup(gate.Close)
 	org := storetest.Organization(t, st)
-	return assisted{New(Options{Store: st, Ring: ring, Egress: gate}), st, storetest.Agent(t, st, org.ID, parley.AgentChat)}
+	agent := storetest.Agent(t, st, org.ID, parley.AgentChat)
+	for _, tool := range builtins {
+		agent.ToolIDs = append(agent.ToolIDs, tool.ID)
+	}
+	storetest.Write(t, st, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateAgent(ctx, org.ID, agent) })
+	return assisted{New(Options{Store: st, Ring: ring, Egress: gate}), st, agent}
 }
 
 func (a assisted) call(t *testing.T, contact, name string, arguments any) Result {
