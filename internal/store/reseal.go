@@ -22,6 +22,7 @@ var sealedColumns = []sealedColumn{
 	{"tool", "query", []string{"org_id", "id"}, "", func(k []string) string { return ToolAAD(k[0], "query", k[1]) }},
 	{"organization", ColumnTwilioToken, []string{"id"}, "", func(k []string) string { return CredentialAAD(k[0], ColumnTwilioToken) }},
 	{"organization", ColumnOpenAIKey, []string{"id"}, "", func(k []string) string { return CredentialAAD(k[0], ColumnOpenAIKey) }},
+	{"organization", ColumnSearchKey, []string{"id"}, "", func(k []string) string { return CredentialAAD(k[0], ColumnSearchKey) }},
 	{"agent", "identity_secret", []string{"org_id", "id"}, "", func(k []string) string { return IdentityAAD(k[0], k[1]) }},
 	{"idempotency", "answer", []string{"org_id", "method", "route", "key"}, " AND sealed", func(k []string) string {
 		return IdempotencyAAD(k[0], IdempotencyID{Method: k[1], Route: k[2], Key: k[3]})

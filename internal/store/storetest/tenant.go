@@ -33,6 +33,7 @@ func tenants(t *testing.T, st *store.Store) {
 			tx.AppendAudit(ctx, owner.ID, parley.AuditEntry{ID: parley.NewID(), At: Now(), Resource: parley.AuditResource{Type: "agent", ID: agent.ID}}),
 			claimed(ctx, tx, owner.ID),
 			tx.CreateTool(ctx, owner.ID, ownersTool(owner.ID)),
+			tx.SaveMCPServer(ctx, owner.ID, ownersTool("").ID, ownersTool("").UpdatedAt, parley.MCPServer{State: parley.MCPOK, CheckedAt: Now()}),
 			putSecret(ctx, tx, owner.ID, "sealed"),
 			tx.AddNumber(ctx, owner.ID, ownersNumber()),
 			tx.SaveNote(ctx, owner.ID, ownersContact, parley.Note{Key: "k", Text: "mine"}),
@@ -63,6 +64,18 @@ var errNothing = errors.New("nothing found")
 func nothing(n int, err error) error {
 	if err == nil && n == 0 {
 		return errNothing
+	}
+	return err
+}
+
+// mcpKept reports nothing when what the owner knows of its server is as it was.
+func mcpKept(ctx context.Context, tx *store.Tx, owner string, err error) error {
+	if err != nil {
+		return err
+	}
+	found, err := tx.FindMCPServers(ctx, owner, []string{ownersTool("").ID})
+	if err == nil && found[ownersTool("").ID].State == parley.MCPOK {
+		err = errNothing
 	}
 	return err
 }
@@ -215,6 +228,27 @@ func Tenancy(agent, foreign parley.Agent, call parley.Call, key parley.APIKey, r
 		"LoadTools": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			tools, err := tx.LoadTools(ctx, orgID, []string{ownersTool("").ID})
 			return nothing(len(tools), err)
+		},
+		"AgentHasTool": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			has, err := tx.AgentHasTool(ctx, orgID, agent.ID, ownersTool("").ID)
+			if err == nil && !has {
+				err = errNothing
+			}
+			return err
+		},
+		"ListToolEvents": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			events, err := tx.ListToolEvents(ctx, orgID, call.ID, 1<<40, 100)
+			return nothing(len(events), err)
+		},
+		"FindMCPServers": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			found, err := tx.FindMCPServers(ctx, orgID, []string{ownersTool("").ID})
+			return nothing(len(found), err)
+		},
+		"SaveMCPServer": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return mcpKept(ctx, tx, agent.OrgID, tx.SaveMCPServer(ctx, orgID, ownersTool("").ID, ownersTool("").UpdatedAt, parley.MCPServer{State: "stolen"}))
+		},
+		"ForgetMCPServer": func(ctx context.Context, tx *store.Tx, orgID string) error {
+			return mcpKept(ctx, tx, agent.OrgID, tx.ForgetMCPServer(ctx, orgID, ownersTool("").ID))
 		},
 		"ListSecrets": func(ctx context.Context, tx *store.Tx, orgID string) error {
 			list, err := tx.ListSecrets(ctx, orgID)

@@ -26,7 +26,7 @@ func NewTool(orgID, name string) store.SealedTool {
 // ownersTool has the same id each time, for the attempts of an intruder.
 func ownersTool(orgID string) store.SealedTool {
 	t := NewTool(orgID, "Look up order")
-	t.ID = "01900000-0000-7000-8000-000000000001"
+	t.ID, t.UpdatedAt = "01900000-0000-7000-8000-000000000001", feedbackAt
 	return t
 }
 
