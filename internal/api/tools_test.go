@@ -97,11 +97,11 @@ func TestToolList(t *testing.T) {
 			total        float64
 			more         bool
 		}{
-			{"", "Alpha,Ärger,Beta,Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 9, false},
-			{"?sort=name&order=asc&limit=3", "Alpha,Beta,Calculator", 9, true},
-			{"?sort=name&order=asc&limit=3&offset=3", "Current time,End call,Leave voicemail", 9, true},
-			{"?offset=10", "", 9, false},
-			{"?kind=builtin", "Transfer call,Send key tones,Leave voicemail,End call,Current time,Calculator", 6, false},
+			{"", "Alpha,Ärger,Beta,Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 14, false},
+			{"?sort=name&order=asc&limit=3", "Alpha,Beta,Calculator", 14, true},
+			{"?sort=name&order=asc&limit=3&offset=3", "Collect input,Current time,End call", 14, true},
+			{"?offset=10", "End call,Current time,Collect input,Calculator", 14, false},
+			{"?kind=builtin", "Web Search,Transfer call,Send key tones,Remember,Recall,Leave voicemail,Knowledge search,End call,Current time,Collect input,Calculator", 11, false},
 			{"?kind=http&search=%C3%A4R", "Ärger", 1, false},
 			{"?kind=mcp", "", 0, false},
 			{"?category=cA", "Alpha", 1, false},
