@@ -37,8 +37,8 @@ func (a *app) countCalls() {
 	m.Counters("parley_turns_total", "Callers' turns, by how they ended (answered, backchannel, echo) and by what decided.", 1, c.Turns)
 	m.Counters("parley_call_events_total", "Events of calls, by type: interruption, stream.started and so on.", 1, c.Events)
 	m.Counters("parley_call_errors_total", "Failures on the legs of calls, by where and type.", 1, c.Errors)
-	m.Counters("parley_tool_calls_total", "Tool calls of phone conversations, by tool and outcome.", 1, c.Tools)
-	m.Histogram("parley_tool_seconds", "How long the tools of phone conversations ran.", c.ToolSeconds)
+	m.Counters("parley_tool_calls_total", "Tool calls, by channel (phone, chat), tool and outcome.", 1, c.Tools.Calls)
+	m.Histogram("parley_tool_seconds", "How long tools ran.", c.Tools.Seconds)
 	m.Counter("parley_calls_underruns_total", "Holes in the agents' voices, by our own estimate.", func() float64 { return float64(c.Underruns.Load()) })
 }
 

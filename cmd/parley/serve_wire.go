@@ -110,7 +110,7 @@ func (a *app) wireCalls(tools *tool.Runner) {
 
 func (a *app) wireChat(tools *tool.Runner) {
 	a.chat = chat.New(chat.Options{
-		Store: a.store, Log: a.log, Tools: tools, Owner: a.owner, Logger: a.logger, Bill: a.bill,
+		Store: a.store, Log: a.log, Tools: tools, Owner: a.owner, Logger: a.logger, Bill: a.bill, Counts: a.counts.Tools,
 		Model: openai.NewChat(openai.ChatOptions{}), Endpoint: a.endpointOf,
 	})
 	a.onClose("chat", a.chat.Close)

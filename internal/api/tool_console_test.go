@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,8 +57,12 @@ func TestToolConsole(t *testing.T) {
 			t.Errorf("end_call: %s", a.body)
 		}
 		blocked := `{"name":"B","description":"D","kind":"http","http":{"method":"GET","url":"http://169.254.169.254/latest"}}`
-		if a := h.do(t, request{method: "POST", path: "/api/v1/tools", body: blocked}); a.status != 400 || !strings.Contains(string(a.body), "http.url") {
-			t.Errorf("blocked address: %d %s", a.status, a.body)
+		made := h.do(t, request{method: "POST", path: "/api/v1/tools", body: blocked})
+		if made.status != 201 || !strings.Contains(fmt.Sprint(made.at("warnings")), "http.url leads to a blocked address") {
+			t.Errorf("blocked address: %d %s", made.status, made.body)
+		}
+		if a := test(made.text("data.id"), `{}`); a.status != 200 || a.text("data.error.type") != "blocked_address" || a.text("data.request.method") != "GET" {
+			t.Errorf("blocked address, tried: %d %s", a.status, a.body)
 		}
 	})
 }

@@ -107,8 +107,8 @@ func (a *API) createTool(_ context.Context, orgID string, in *jsonBody) (effect[
 	if err != nil {
 		return nil, err
 	}
-	if err := a.opt.Tools.CheckAddress(t); err != nil {
-		return nil, err
+	if w := a.opt.Tools.AddressWarning(t); w != "" {
+		warnings = append(warnings, w)
 	}
 	sealed, err := tool.Seal(a.opt.Ring, t)
 	if err != nil {
@@ -166,10 +166,8 @@ func (a *API) updateTool(_ context.Context, orgID string, in *toolUpdate) (effec
 		if err != nil {
 			return refuse[UpdatedTool](err)
 		}
-		if fields.Has(string(t.Kind)) { // what was stored under other rules can still be renamed
-			if err := a.opt.Tools.CheckAddress(t); err != nil {
-				return refuse[UpdatedTool](err)
-			}
+		if w := a.opt.Tools.AddressWarning(t); w != "" {
+			warnings = append(warnings, w)
 		}
 		sealed, err := tool.Seal(a.opt.Ring, t)
 		if err != nil {

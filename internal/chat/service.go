@@ -26,6 +26,7 @@ type Options struct {
 	// Owner is the id of this process; it marks the runs that it holds.
 	Owner  string
 	Bill   *bill.Bill // nil: the built-in prices
+	Counts *tool.Counts
 	Logger *slog.Logger
 
 	Deadline time.Duration // of one turn; 2 min

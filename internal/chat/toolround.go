@@ -106,6 +106,9 @@ func (t *turn) toolDone(j *toolJob) {
 
 	d := t.guard.Done(j.call, j.result)
 	t.fact(parley.EventToolCompleted, d)
+	if c := t.s.o.Counts; c != nil {
+		c.Count(parley.ChannelChat, d)
+	}
 	t.run.add(EventToolCompleted, ToolData{ID: j.call.CallID, Name: j.call.Name})
 	t.saver.save()
 	t.result.ToolCalls = append(t.result.ToolCalls, parley.ToolCall{

@@ -66,22 +66,22 @@ func (r *Runner) test(ctx context.Context, t parley.Tool, c Call, trace *Trace) 
 	return r.run(ctx, c, t, trace)
 }
 
-// CheckAddress refuses a tool whose address requests would not be made to, naming the field. What a name leads to is
-// decided at each call.
-func (r *Runner) CheckAddress(t parley.Tool) error {
+// AddressWarning tells whoever saves a tool that requests to its address would be refused, "" otherwise. It may be saved:
+// the operator may allow the address later. What a name leads to is decided at each call.
+func (r *Runner) AddressWarning(t parley.Tool) string {
 	field, address := "", ""
 	switch {
 	case r == nil || r.egress == nil:
-		return nil
+		return ""
 	case t.HTTP != nil:
 		field, address = "http.url", t.HTTP.URL
 	case t.MCP != nil:
 		field, address = "mcp.url", t.MCP.URL
 	default:
-		return nil
+		return ""
 	}
 	if err := r.egress.CheckURL(address); err != nil {
-		return parley.Invalid([]parley.FieldError{{Field: field, Message: "leads to a " + err.Error() + "."}})
+		return field + " leads to a " + err.Error() + ". The tool cannot work before that changes."
 	}
-	return nil
+	return ""
 }

@@ -195,7 +195,7 @@ func TestConsole(t *testing.T) {
 		t.Errorf("got %+v %+v %+v", got, got.Request, got.Response)
 	}
 	tool.HTTP.URL = "http://169.254.169.254/"
-	if got := r.Test(t.Context(), tool, Call{OrgID: "org"}, false); got.Type != ErrorBlocked || r.CheckAddress(tool) == nil {
+	if got := r.Test(t.Context(), tool, Call{OrgID: "org"}, false); got.Type != ErrorBlocked || r.AddressWarning(tool) == "" {
 		t.Errorf("blocked: %+v", got)
 	}
 	end, _ := parley.BuiltinTool(parley.ToolEndCall)

@@ -25,27 +25,25 @@ type Counts struct {
 	Clear   *metric.Histogram            // from the model's speech_started to the carrier's clear, in seconds
 	Connect *metric.Histogram            // from the attached stream to the configured model session, in seconds
 
-	Events      *metric.Vec // everything that goes on record, by type
-	Errors      *metric.Vec // by where and type
-	Tools       *metric.Vec // by tool and outcome
-	Cuts        *metric.Vec // interruptions, by what proved them; "rejected" are pauses after which the agent went on
-	Turns       *metric.Vec // of callers, by the state in which they ended and by what decided
-	ToolSeconds *metric.Histogram
+	Events *metric.Vec // everything that goes on record, by type
+	Errors *metric.Vec // by where and type
+	Cuts   *metric.Vec // interruptions, by what proved them; "rejected" are pauses after which the agent went on
+	Turns  *metric.Vec // of callers, by the state in which they ended and by what decided
+	Tools  *tool.Counts
 }
 
 // NewCounts makes zero counts.
 func NewCounts() *Counts {
 	c := &Counts{
-		Hops:        map[string]*metric.Histogram{},
-		Pacing:      metric.NewHistogram(.0005, .001, .002, .005, .01, .02, .04, .08, .16, .5),
-		Clear:       metric.NewHistogram(.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .3, 1),
-		Connect:     metric.NewHistogram(.05, .1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10),
-		Events:      metric.NewVec("type"),
-		Errors:      metric.NewVec("where", "type"),
-		Tools:       metric.NewVec("tool", "outcome"),
-		Cuts:        metric.NewVec("by"),
-		Turns:       metric.NewVec("state", "by"),
-		ToolSeconds: metric.NewHistogram(.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30),
+		Hops:    map[string]*metric.Histogram{},
+		Pacing:  metric.NewHistogram(.0005, .001, .002, .005, .01, .02, .04, .08, .16, .5),
+		Clear:   metric.NewHistogram(.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .3, 1),
+		Connect: metric.NewHistogram(.05, .1, .25, .5, .75, 1, 1.5, 2, 3, 5, 10),
+		Events:  metric.NewVec("type"),
+		Errors:  metric.NewVec("where", "type"),
+		Cuts:    metric.NewVec("by"),
+		Turns:   metric.NewVec("state", "by"),
+		Tools:   tool.NewCounts(),
 	}
 	for _, hop := range []string{"endpoint", "create", "model", "frame", "heard", "total", "response"} {
 		c.Hops[hop] = metric.NewHistogram(.01, .025, .05, .1, .2, .3, .4, .5, .6, .8, 1, 1.25, 1.5, 2, 3, 5, 10)
@@ -79,12 +77,7 @@ func (c *Counts) count(typ string, data any) {
 	case parley.ErrorData:
 		c.Errors.Add(1, d.Where, d.Type)
 	case parley.ToolCompletedData:
-		name := d.Name
-		if d.Outcome == tool.OutcomeUnknownTool {
-			name = "unknown" // a model may invent any name
-		}
-		c.Tools.Add(1, name, d.Outcome)
-		c.ToolSeconds.Observe(seconds(d.Ms))
+		c.Tools.Count(parley.ChannelPhone, d)
 	}
 }
 

@@ -515,6 +515,7 @@ func TestFailedResponses(t *testing.T) {
 				r := redialRig(t, d, rigOptions{})
 				r.turnEnds("u1")
 				time.Sleep(20 * time.Second)
+				synctest.Wait()
 				if got := len(d.dials()); got != c.dials {
 					t.Errorf("%d dialings", got)
 				}
