@@ -101,7 +101,7 @@ func (t *turn) startTools(ctx context.Context, jobs []*toolJob) error {
 // toolDone records a result. Together the results of a turn are bounded: the model must have room to answer.
 func (t *turn) toolDone(j *toolJob) {
 	room := max(maxToolBytes-t.toolBytes, 1000)
-	j.result.Output = tool.Cut(j.result.Output, room)
+	j.result.Output = tool.Fit(j.result.Output, room)
 	t.toolBytes += len(j.result.Output)
 
 	d := t.guard.Done(j.call, j.result)

@@ -3,6 +3,7 @@ package tool
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"parley"
 )
@@ -43,6 +44,26 @@ func frame(t parley.Tool, a answer, outcome string) (output, plain string) {
 		return head + data + "}", plain
 	}
 	return head + quotedWithin(data, room) + "}", plain
+}
+
+// Fit shortens an output to at most limit bytes, at least some hundred, and keeps its frame whole.
+func Fit(output string, limit int) string {
+	var f struct {
+		Status string          `json:"status"`
+		Result json.RawMessage `json:"result"`
+	}
+	if len(output) <= limit || !strings.HasPrefix(output, frameNote) || json.Unmarshal([]byte(output), &f) != nil {
+		return Cut(output, limit)
+	}
+	text, head := "", frameNote
+	if json.Unmarshal(f.Result, &text) != nil {
+		text = string(f.Result)
+	}
+	if f.Status != "" {
+		head += frameStatus + string(marshal(f.Status))
+	}
+	head += frameResult
+	return head + quotedWithin(text, max(limit-len(head)-1, 0)) + "}"
 }
 
 // quotedWithin is a text as a JSON string of at most limit bytes.
