@@ -64,7 +64,7 @@ func (a *API) secretOperations() {
 	write(a, operation{method: http.MethodPut, path: one, id: "putSecret", tag: "Secrets", scope: parley.ScopeToolsWrite,
 		summary:     "Store a secret",
 		description: "Makes the secret, or replaces its value; tools use the new one from their next call on. More than 1,000 secrets in one organization are a conflict.",
-		body:        body, example: map[string]any{"value": "sk_live_4eC39HqLyjWDarjtT1zdp7dc"}, refusals: []int{409}}, a.putSecret)
+		body:        body, example: map[string]any{"value": "sk_live_4eC39HqLyjWDarjtT1zdp7dc"}, refusals: []int{404, 409}}, a.putSecret)
 	write(a, operation{method: http.MethodDelete, path: one, id: "deleteSecret", tag: "Secrets", scope: parley.ScopeToolsWrite, heavy: true,
 		summary: "Delete a secret", description: "Tools that still refer to it fail until it is stored again; warnings name them.", refusals: []int{404}}, a.deleteSecret)
 }

@@ -50,6 +50,9 @@ func TestCallWithGreetingTwoTurnsAndATool(t *testing.T) {
 			t.Errorf("transcript %s\n%s", got, types(events))
 		}
 		if len(rec.ToolCalls) != 1 || rec.ToolCalls[0].Outcome != "ok" || rec.Usage.TotalTokens == 0 || rec.Latency.Turns != 2 {
+			for _, c := range rec.ToolCalls {
+				t.Errorf("%s %s: %s", c.Name, c.Arguments, *c.Result)
+			}
 			t.Errorf("tools %+v, usage %+v, latency %+v", rec.ToolCalls, rec.Usage, rec.Latency)
 		}
 		if events[0].Type != parley.EventConversationStarted || events[len(events)-1].Type != parley.EventConversationEnded {

@@ -124,7 +124,7 @@ func newMCPHouseAt(t *testing.T, st *store.Store, allow ...string) *mcpHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &mcpHouse{New(Options{Store: st, Ring: ring, Egress: gate, Timeout: 5 * time.Second}), st, ring, storetest.Organization(t, st).ID}
+	h := &mcpHouse{New(Options{Store: st, Ring: ring, Egress: gate, Timeout: 30 * time.Second}), st, ring, storetest.Organization(t, st).ID}
 	t.Cleanup(gate.Close)
 	t.Cleanup(h.Close)
 	return h
