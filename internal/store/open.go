@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
 )
 
 // minSQLite is the first version without the WAL-reset race that corrupts databases
@@ -25,6 +27,7 @@ const (
 	postgresWriters = 8
 	postgresReaders = 8
 	busyTimeout     = 10 * time.Second // how long one process waits for another's transaction
+	busyPause       = 20 * time.Millisecond
 	connIdle        = 5 * time.Minute
 	pgConnect       = 10 * time.Second
 	postgresIdleTx  = 5 * time.Second // of a transaction whose process says nothing
@@ -92,8 +95,21 @@ func sqliteDSN(path string, readOnly bool) string {
 
 func checkSQLite(ctx context.Context, db *sql.DB) error {
 	var version string
-	if err := db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
-		return fmt.Errorf("opening database: %w", err)
+	for end := time.Now().Add(busyTimeout); ; {
+		err := db.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version)
+		if err == nil {
+			break
+		}
+		// Of several processes that open a new file, one switches it to WAL. SQLite tells the others at once that it is
+		// busy, whatever busy_timeout says, lest two of them wait for each other.
+		if busy, ok := errors.AsType[*sqlite.Error](err); !ok || busy.Code()&0xff != sqlitelib.SQLITE_BUSY || time.Now().After(end) {
+			return fmt.Errorf("opening database: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("opening database: %w", ctx.Err())
+		case <-time.After(busyPause):
+		}
 	}
 	if !versionAtLeast(version, minSQLite) {
 		return fmt.Errorf("opening database: SQLite %s is linked, at least %s is needed (WAL-reset corruption)", version, minSQLite)
