@@ -1,9 +1,7 @@
 package tool
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -37,11 +35,4 @@ func (r *Runner) builtin(ctx context.Context, j job) (answer, error) {
 		return answer{text: failed.text, detail: failed.detail}, err
 	}
 	return say(text), err
-}
-
-// decodeArguments reads arguments into a struct and refuses what it does not have.
-func decodeArguments(raw json.RawMessage, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	return dec.Decode(into)
 }

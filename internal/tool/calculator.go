@@ -1,9 +1,7 @@
 package tool
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"math/big"
 	"strings"
@@ -20,9 +18,7 @@ func (r *Runner) calculator(_ context.Context, j job) (string, error) {
 	var in struct {
 		Expression *string `json:"expression"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(j.arguments))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil || in.Expression == nil {
+	if decodeArguments(j.arguments, &in) != nil || in.Expression == nil {
 		return "", &argumentError{`the only argument is "expression", a string such as "(12.5 + 7) * 3"`}
 	}
 	return calculate(*in.Expression)

@@ -15,19 +15,11 @@ func canonical(raw json.RawMessage) (text string, ok bool) {
 	if err != nil {
 		return string(raw), false
 	}
-	d := json.NewDecoder(bytes.NewReader(checked))
-	d.UseNumber() // 12345678901234567890 stays what it is
 	var members map[string]any
-	if d.Decode(&members) != nil {
+	if unmarshal(checked, &members) != nil {
 		return string(raw), false
 	}
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(members) != nil {
-		return string(raw), false
-	}
-	return strings.TrimSuffix(b.String(), "\n"), true
+	return string(marshal(members)), true
 }
 
 // sameCall identifies a function with its canonical arguments.

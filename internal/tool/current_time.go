@@ -1,7 +1,6 @@
 package tool
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -15,9 +14,7 @@ func (r *Runner) currentTime(_ context.Context, j job) (string, error) {
 	var in struct {
 		Timezone *string `json:"timezone"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(j.arguments))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
+	if decodeArguments(j.arguments, &in) != nil {
 		return "", &argumentError{`the only argument is "timezone", a string such as "Europe/Helsinki"`}
 	}
 	zone := time.UTC

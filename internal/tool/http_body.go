@@ -14,10 +14,8 @@ import (
 // body fills a body template: an object or list goes as JSON, a string as text, in which each value is escaped as that
 // kind of text wants it.
 func (v *values) body(template json.RawMessage, header http.Header) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(template))
-	dec.UseNumber()
 	var t any
-	if err := dec.Decode(&t); err != nil {
+	if unmarshal(template, &t) != nil {
 		return nil, &setupError{"The body of the tool is not readable."}
 	}
 	plain, isText := t.(string)

@@ -1,9 +1,7 @@
 package tool
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -42,9 +40,7 @@ func (r *Runner) values(ctx context.Context, j job) (*values, error) {
 		"callerNumber": j.CallerNumber, "contactId": j.ContactID, "conversationId": j.ConversationID, "agentId": j.AgentID,
 		"organizationId": j.OrgID, "visitor.sub": j.VisitorSub,
 	}}
-	dec := json.NewDecoder(bytes.NewReader(j.arguments))
-	dec.UseNumber()
-	if err := dec.Decode(&v.args); err != nil {
+	if unmarshal(j.arguments, &v.args) != nil {
 		return nil, &argumentError{"send one JSON object"}
 	}
 	var err error
@@ -101,13 +97,4 @@ func plainText(value any) string {
 		return s
 	}
 	return string(marshal(value))
-}
-
-// marshal writes decoded JSON without escaping for HTML.
-func marshal(value any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(value) // what was decoded encodes
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
