@@ -117,7 +117,7 @@ func (in *toolUpdate) testCall(orgID string) (call tool.Call, dry bool, err erro
 	}
 	fields.Skip("arguments")
 	fields.Bool("dryRun", &dry)
-	call = tool.Call{OrgID: orgID, Arguments: sent.Arguments, Test: true}
+	call = tool.Call{OrgID: orgID, Arguments: sent.Arguments}
 	if known := fields.Object("context"); known != nil {
 		for name, dst := range map[string]*string{"callerNumber": &call.CallerNumber, "contactId": &call.ContactID, "conversationId": &call.ConversationID,
 			"agentId": &call.AgentID, "visitor.sub": &call.VisitorSub} {

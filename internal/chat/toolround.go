@@ -26,7 +26,7 @@ func (t *turn) runTools(ctx context.Context, calls []openai.ChatToolCall) ([]ope
 		jobs[i] = &toolJob{call: tool.Call{
 			OrgID: t.run.OrgID, ConversationID: t.conv.ID, AgentID: t.agent.ID, CallID: c.ID,
 			Name: c.Name, Arguments: json.RawMessage(c.Arguments), Offered: t.tools, Page: t.page,
-			VisitorSub: t.visitorSub(ctx), ContactID: parley.VisitorContact(t.run.OrgID, t.agent.ID, t.visitorSub(ctx)), Test: t.conv.Test,
+			VisitorSub: t.visitorSub(ctx), ContactID: parley.VisitorContact(t.run.OrgID, t.agent.ID, t.visitorSub(ctx)),
 		}}
 	}
 	for waiting := jobs; len(waiting) > 0; {

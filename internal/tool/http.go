@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,7 +26,6 @@ const (
 	ErrorResult         = "unusable_result"
 	ErrorMissingSecret  = "missing_secret"
 	ErrorMissingContext = "missing_context"
-	ErrorAuth           = "auth_failed"
 	ErrorSetup          = "invalid_setup"
 	ErrorInternal       = "internal"
 )
@@ -109,14 +109,13 @@ func retry(res *egress.Response, err error, pause time.Duration) (time.Duration,
 }
 
 func (r *Runner) send(ctx context.Context, j job, v *values, req *request) (*egress.Response, error) {
-	out, err := http.NewRequestWithContext(ctx, req.method, req.url, nil)
+	var body io.Reader // not a nil *bytes.Reader, which would be a body
+	if req.body != nil {
+		body = bytes.NewReader(req.body)
+	}
+	out, err := http.NewRequestWithContext(ctx, req.method, req.url, body)
 	if err != nil {
 		return nil, &setupError{"The address of the request is not valid."} // err quotes it
-	}
-	if req.body != nil {
-		if out, err = http.NewRequestWithContext(ctx, req.method, req.url, bytes.NewReader(req.body)); err != nil {
-			return nil, &setupError{"The address of the request is not valid."}
-		}
 	}
 	out.Header = req.header.Clone()
 	own := slices.Collect(maps.Keys(j.tool.HTTP.Headers)) // they may hold a secret, and are meant for this host

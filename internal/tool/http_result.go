@@ -38,7 +38,7 @@ func selected(res *egress.Response, path string, m *masker) (answer, error) {
 		a.detail.ErrorType, a.detail.Error = ErrorStatus, "The target answered "+status+"."
 		return a, errAnswer
 	case path != "":
-		return a.pick(res, path, m)
+		return a.pick(body, res.Truncated, path, m)
 	case len(bytes.TrimSpace(res.Body)) == 0:
 		a.text = "The request succeeded (" + status + "). The answer has no content."
 	case !isText:
@@ -55,12 +55,11 @@ func selected(res *egress.Response, path string, m *masker) (answer, error) {
 	return a, nil
 }
 
-// pick selects what a resultPath names.
-func (a answer) pick(res *egress.Response, path string, m *masker) (answer, error) {
-	body, _, _ := text(res)
+// pick selects what a resultPath names in the body of an answer.
+func (a answer) pick(body string, truncated bool, path string, m *masker) (answer, error) {
 	problem := ""
 	switch {
-	case res.Truncated:
+	case truncated:
 		problem = "the answer is larger than 1 MiB"
 	case !json.Valid([]byte(body)):
 		problem = "the answer is not JSON"

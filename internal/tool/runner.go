@@ -1,9 +1,9 @@
 // Package tool runs the tool calls of an agent, in one way for calls and chats: it checks the arguments,
 // bounds the time and the size, cleans what comes back and never lets a tool's panic out.
 //
-// It does not decide when a tool may run, how often, or what a person is told about it, and it writes no
-// events: the session or the chat turn that asked does. Control tools (ending or transferring a call) belong
-// to the session that registered them.
+// The Runner runs what it is given; the Guard decides before whether a call may run, by the conversation's record. Neither
+// writes events or tells a person anything: the session or the chat turn that asked does. Control tools (ending or
+// transferring a call) belong to the session that registered them.
 package tool
 
 import (
@@ -50,7 +50,6 @@ type Call struct {
 	Offered []parley.Tool
 	// What the server knows of the person, whatever the model says; "" when it does not know.
 	CallerNumber, ContactID, VisitorSub string
-	Test                                bool // the conversation is a test: mocks of the agent answer
 	Page                                Page // runs client tools; nil where there is no page
 }
 
@@ -183,7 +182,7 @@ func (r *Runner) lookUp(ctx context.Context, c Call) (parley.Tool, answer, strin
 	}
 	if err != nil {
 		r.log.ErrorContext(ctx, "tool is not found", slog.String("org_id", c.OrgID), slog.String("tool", c.Name), slog.Any("error", err))
-		return t, say("The tool failed. Tell the person that it did not work."), OutcomeError
+		return t, say(failedText), OutcomeError
 	}
 	return t, answer{}, ""
 }
@@ -239,7 +238,7 @@ func (r *Runner) await(ctx context.Context, run executor, j job) (answer, string
 			return answer{text: "The arguments are not usable: " + bad.msg, detail: e.detail}, OutcomeInvalidArguments
 		}
 		if e.err != nil && ctx.Err() == nil && !errors.Is(e.err, context.DeadlineExceeded) {
-			e.text = cmp.Or(e.text, "The tool failed. Tell the person that it did not work.")
+			e.text = cmp.Or(e.text, failedText)
 			return e.answer, OutcomeError
 		}
 		if e.err == nil {
@@ -260,6 +259,9 @@ func late(kind, text string, d Detail) answer {
 	}
 	return answer{text: text, detail: d}
 }
+
+// failedText is for the model when there is nothing better to say.
+const failedText = "The tool failed. Tell the person that it did not work."
 
 // say is an answer without details.
 func say(text string) answer { return answer{text: text} }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	schemaName  = "parameters.json"
+	schemaName  = "https://parley.invalid/parameters.json" // absolute: the place of a relative one is the working directory, which may be gone
 	schemaDraft = "https://json-schema.org/draft/2020-12/schema"
 )
 

@@ -99,7 +99,7 @@ func (s *Session) toolCall(ev leg.ModelEvent) tool.Call {
 	return tool.Call{
 		OrgID: c.OrgID, ConversationID: c.ID, AgentID: s.cfg.Agent.ID,
 		CallID: ev.CallID, Name: ev.Text, Arguments: json.RawMessage(ev.Arguments), Offered: s.cfg.Tools,
-		CallerNumber: number, ContactID: parley.PhoneContact(c.OrgID, number), Test: c.Test,
+		CallerNumber: number, ContactID: parley.PhoneContact(c.OrgID, number),
 	}
 }
 
