@@ -48,10 +48,10 @@ func (t *turn) listen() {
 
 // visitorSub is the site's own id of the visitor, when it has signed it.
 func (t *turn) visitorSub(ctx context.Context) string {
-	if t.conv.VisitorID == "" || t.visitor != nil {
-		if t.visitor == nil {
-			return ""
-		}
+	if t.conv.VisitorID == "" {
+		return ""
+	}
+	if t.visitor != nil {
 		return t.visitor.Subject
 	}
 	v, err := t.s.o.Store.FindVisitor(ctx, t.run.OrgID, t.conv.VisitorID)

@@ -22,11 +22,12 @@ type toolJob struct {
 // calls of one tool that changes something after each other. Every call gets a result, whatever happens.
 func (t *turn) runTools(ctx context.Context, calls []openai.ChatToolCall) ([]openai.ChatMessage, error) {
 	jobs := make([]*toolJob, len(calls))
+	sub := t.visitorSub(ctx)
 	for i, c := range calls {
 		jobs[i] = &toolJob{call: tool.Call{
 			OrgID: t.run.OrgID, ConversationID: t.conv.ID, AgentID: t.agent.ID, CallID: c.ID,
 			Name: c.Name, Arguments: json.RawMessage(c.Arguments), Offered: t.tools, Page: t.page,
-			VisitorSub: t.visitorSub(ctx), ContactID: parley.VisitorContact(t.run.OrgID, t.agent.ID, t.visitorSub(ctx)),
+			VisitorSub: sub, ContactID: parley.VisitorContact(t.run.OrgID, t.agent.ID, sub),
 		}}
 	}
 	for waiting := jobs; len(waiting) > 0; {

@@ -19,44 +19,29 @@ type sse struct {
 	r          io.Reader
 	buf        []byte
 	start, end int    // what is read and not yet taken
-	joined     []byte // of an event of several data lines
+	data       []byte // of the event
 	failed     error
 }
 
 // next returns the data of the next event that has any, until the next call. An event that the end cuts off counts only
 // when its last line is whole, or is [DONE].
 func (s *sse) next() ([]byte, error) {
-	var data []byte
-	some, several := false, false
-	for {
+	s.data = s.data[:0]
+	for some := false; ; {
 		line, err := s.line()
-		if err != nil {
-			if some || bytes.Equal(field(line), []byte("[DONE]")) {
-				if !some {
-					data = field(line)
-				}
-				return data, nil
-			}
-			return nil, err
-		}
 		value := field(line)
 		switch {
-		case len(line) == 0 && some:
-			return data, nil
-		case value == nil: // a comment, another field, an empty line
-		case !some:
-			some = true
-			if !s.blankFollows() { // the line goes when the next is read
-				s.joined = append(s.joined[:0], value...)
-				value, several = s.joined, true
+		case err != nil && some, err == nil && some && len(line) == 0:
+			return s.data, nil
+		case err != nil && string(value) == "[DONE]":
+			return value, nil
+		case err != nil:
+			return nil, err
+		case value != nil: // else a comment, another field, an empty line
+			if some {
+				s.data = append(s.data, '\n')
 			}
-			data = value
-		default:
-			if !several {
-				s.joined, several = append(s.joined[:0], data...), true
-			}
-			s.joined = append(append(s.joined, '\n'), value...)
-			data = s.joined
+			s.data, some = append(s.data, value...), true
 		}
 	}
 }
@@ -69,12 +54,6 @@ func field(line []byte) []byte {
 	}
 	value, _ = bytes.CutPrefix(value, []byte(" "))
 	return value
-}
-
-// blankFollows reports whether the empty line that ends an event has been read already.
-func (s *sse) blankFollows() bool {
-	rest := s.buf[s.start:s.end]
-	return len(rest) > 0 && rest[0] == '\n' || len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n'
 }
 
 // line returns the next line without its end. With an error it is what stands after the last one.
