@@ -15,7 +15,7 @@ const maxToolEvents = 1000
 // meetGuard makes the guard of the turn's tool calls from what the conversation's record says of earlier ones, however
 // long ago they were.
 func (t *turn) meetGuard(ctx context.Context) error {
-	t.guard = tool.NewGuard(tool.Limits{Calls: t.s.o.ToolCalls, Time: t.s.o.ToolTime, TurnCalls: maxCalls, SameCall: maxSameCall}, tool.Consent{Words: true}, t.tools,
+	t.guard = tool.NewGuard(tool.Limits{Calls: t.s.o.ToolCalls, Time: t.s.o.ToolTime}, tool.Consent{Words: true}, t.tools,
 		func(d parley.ToolConfirmationData) { t.fact(parley.EventToolConfirmation, d) })
 	t.listened = false
 	if len(t.tools) == 0 || t.row.AfterSeq == 0 {

@@ -42,8 +42,6 @@ type Options struct {
 const (
 	MaxMessage    = 32_000 // code points of a visitor's message
 	maxRounds     = 8      // requests to the model
-	maxCalls      = 20     // tool calls
-	maxSameCall   = 3      // identical tool calls
 	parallelCalls = 8
 	maxToolBytes  = 128 << 10 // of tool output that the model sees in one turn
 	recordTime    = 10 * time.Second

@@ -131,11 +131,7 @@ func (s *Session) onToolResult(r toolResult) {
 	s.control(&r, now)
 	s.rec.Fact(parley.EventToolCompleted, s.guard.Done(tool.Call{CallID: r.call.CallID, Name: r.call.Text}, r.res))
 	s.giveResult(r.call.CallID, r.res.Output)
-	if s.leaves(r) {
-		s.tools.unseen = false // nor do the results before it ask for another answer
-	} else {
-		s.tools.unseen = true
-	}
+	s.tools.unseen = !s.leaves(r)                                                         // who leaves needs no other answer, not to the results before it either
 	if r.res.Outcome != tool.OutcomeRefused && r.res.Outcome != tool.OutcomeUnconfirmed { // else nothing has become free
 		s.tryWaiting(now)
 	}
