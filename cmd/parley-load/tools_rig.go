@@ -63,7 +63,7 @@ func newToolRig(ctx context.Context, o toolsOptions, binary, dir string) (r *too
 	r.tools = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	go func() { r.served <- r.tools.Serve(l) }()
 
-	r.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
+	r.server = newServer()
 	env := append(r.server.env(dir, r.model.BaseURL(), r.model.Key()), "PARLEY_EGRESS_ALLOW="+l.Addr().String())
 	if err := r.server.launch(ctx, dir, env, binary, "serve"); err != nil {
 		return nil, errors.Join(err, r.closeTools())
