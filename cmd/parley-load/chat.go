@@ -87,7 +87,7 @@ func (o chatOptions) run(ctx context.Context, out, progress io.Writer) (ok bool,
 	}
 	r := newChatReport(results)
 	if o.JSON {
-		return r.OK, r.json(out)
+		return r.OK, writeJSON(out, r)
 	}
 	return r.OK, r.table(out)
 }
