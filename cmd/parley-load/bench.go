@@ -68,7 +68,7 @@ func (o benchOptions) run(ctx context.Context, out, progress io.Writer) (err err
 		r.Rows = append(r.Rows, rows...)
 	}
 	if o.JSON {
-		return r.json(out)
+		return writeJSON(out, r)
 	}
 	return r.table(out)
 }

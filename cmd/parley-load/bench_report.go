@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -68,12 +67,6 @@ type benchReport struct {
 func newBenchReport(o benchOptions) benchReport {
 	return benchReport{CPUs: runtime.NumCPU(), Clients: o.Clients, Rounds: o.Rounds, Seconds: o.Round.Seconds(), Agents: o.Agents,
 		Rows: []benchRow{}, Notes: []string{}}
-}
-
-func (r benchReport) json(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }
 
 func (r benchReport) table(out io.Writer) error {

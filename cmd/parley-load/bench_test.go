@@ -68,7 +68,7 @@ func TestBenchReport(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, table.String())
 		}
 	}
-	if err := r.json(&raw); err != nil || !json.Valid(raw.Bytes()) {
+	if err := writeJSON(&raw, r); err != nil || !json.Valid(raw.Bytes()) {
 		t.Errorf("%v, %s", err, raw.String())
 	}
 }

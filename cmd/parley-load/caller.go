@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"parley/internal/audio"
@@ -21,6 +22,23 @@ const (
 	pause       = 800 * time.Millisecond // of silence that ends an answer; the clips pause for less between words
 	bargeIn     = 600 * time.Millisecond // into an answer
 )
+
+// callersByModel are callers by the name of their agent's model, for a model that notes what it hears of each.
+type callersByModel struct{ callers sync.Map }
+
+// add makes the agent of a caller.
+func (k *callersByModel) add(ctx context.Context, s *server, c *caller) (err error) {
+	if c.agentID, err = s.createAgent(ctx, c.model, true); err == nil {
+		k.callers.Store(c.model, c)
+	}
+	return err
+}
+
+func (k *callersByModel) modelMessage(c *model.Conn, dir model.Direction, raw []byte) {
+	if v, ok := k.callers.Load(c.Model()); ok {
+		v.(*caller).trace.modelMessage(c, dir, raw)
+	}
+}
 
 // voices are what callers say: the recordings of the repository.
 func voices() ([][]byte, error) {

@@ -87,7 +87,7 @@ func (o chatOptions) run(ctx context.Context, out, progress io.Writer) (ok bool,
 	}
 	r := newChatReport(results)
 	if o.JSON {
-		return r.OK, r.json(out)
+		return r.OK, writeJSON(out, r)
 	}
 	return r.OK, r.table(out)
 }
@@ -166,7 +166,8 @@ func (p *chatPass) start(ctx context.Context) error {
 		p.server = &server{pin: p.pins(), core: p.Core}
 		return p.server.launch(ctx, p.dir, []string{procs, "PROXY_TARGET=" + strings.TrimSuffix(p.model.BaseURL(), "/v1")}, self, "sse-proxy")
 	}
-	p.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""), pin: p.pins(), core: p.Core}
+	p.server = newServer()
+	p.server.pin, p.server.core = p.pins(), p.Core
 	env := append(p.server.env(p.dir, p.model.BaseURL(), p.model.Key()), procs)
 	if p.Profile != "" {
 		address, err := freeAddress(ctx)

@@ -133,9 +133,8 @@ func (p *chatPass) turn(ctx context.Context, client *http.Client, c *chatCounts,
 		return "", err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		raw, _ := io.ReadAll(io.LimitReader(res.Body, 300))
-		return "", fmt.Errorf("%s: %s", res.Status, raw)
+	if err := refused(res); err != nil {
+		return "", err
 	}
 	c.open.Add(1)
 	defer c.open.Add(-1)
@@ -182,30 +181,44 @@ func serverTiming(header string) time.Duration {
 }
 
 func (p *chatPass) request(ctx context.Context, conversation string) (*http.Request, error) {
-	body, path := any(map[string]any{"model": "gpt-4o", "stream": true, "messages": []map[string]string{{"role": "user", "content": "Tell me something."}}}), "/v1/chat/completions"
+	const message = "Tell me something."
 	if p.subject == subjectParley {
-		m := map[string]string{"message": "Tell me something."}
-		if conversation != "" {
-			m["conversationId"] = conversation
-		}
-		body, path = m, "/api/v1/agents/"+p.agent+"/chat"
+		return p.server.chatRequest(ctx, p.agent, message, conversation)
 	}
+	body := map[string]any{"model": "gpt-4o", "stream": true, "messages": []map[string]string{{"role": "user", "content": message}}}
+	return jsonRequest(ctx, p.server.url+"/v1/chat/completions", body, http.Header{"Authorization": {"Bearer " + p.model.Key()}})
+}
+
+// chatRequest says something to an agent, in a conversation or, with none, in a new one.
+func (s *server) chatRequest(ctx context.Context, agent, message, conversation string) (*http.Request, error) {
+	in := map[string]string{"message": message}
+	if conversation != "" {
+		in["conversationId"] = conversation
+	}
+	return jsonRequest(ctx, s.url+"/api/v1/agents/"+agent+"/chat", in, http.Header{"Accept": {"text/event-stream"}, "X-Api-Key": {s.key}})
+}
+
+func jsonRequest(ctx context.Context, url string, body any, header http.Header) (*http.Request, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.server.url+path, bytes.NewReader(raw))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
 	}
+	req.Header = header
 	req.Header.Set("Content-Type", "application/json")
-	if p.subject == subjectParley {
-		req.Header.Set("Accept", "text/event-stream")
-		req.Header.Set("X-Api-Key", p.server.key)
-	} else {
-		req.Header.Set("Authorization", "Bearer "+p.model.Key())
-	}
 	return req, nil
+}
+
+// refused is the error of an answer that is no success, with the beginning of what it says.
+func refused(res *http.Response) error {
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	why, _ := io.ReadAll(io.LimitReader(res.Body, 300))
+	return fmt.Errorf("%s: %s", res.Status, why)
 }
 
 // sseReader reads the text of an answer, in the words of the server or of the model.

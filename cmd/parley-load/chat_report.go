@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -39,12 +38,6 @@ func newChatReport(passes []chatResult) chatReport {
 		r.OK = r.OK && len(p.Faults) == 0
 	}
 	return r
-}
-
-func (r chatReport) json(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }
 
 // table prints a line for each pass, and what the server adds to the proxy.

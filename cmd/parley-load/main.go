@@ -124,7 +124,7 @@ func run(ctx context.Context, opt options, out, progress io.Writer) (ok bool, er
 	}
 	r := newReport(opt, results)
 	if opt.JSON {
-		return r.OK, r.json(out)
+		return r.OK, writeJSON(out, r)
 	}
 	return r.OK, r.table(out)
 }

@@ -64,12 +64,8 @@ type result struct {
 
 // run measures one pass. Errors mean that it could not be measured; what the server did wrong is in Faults.
 func (p pass) run(ctx context.Context) (r result, err error) {
-	byModel := sync.Map{} // name of the model → *caller
-	m, err := model.Start(model.Options{Brain: brain{}, OnMessage: func(c *model.Conn, dir model.Direction, raw []byte) {
-		if v, ok := byModel.Load(c.Model()); ok {
-			v.(*caller).trace.modelMessage(c, dir, raw)
-		}
-	}})
+	var known callersByModel
+	m, err := model.Start(model.Options{Brain: brain{}, OnMessage: known.modelMessage})
 	if err != nil {
 		return r, err
 	}
@@ -86,10 +82,9 @@ func (p pass) run(ctx context.Context) (r result, err error) {
 	callers := make([]*caller, p.Calls+warmCalls)
 	for i := range callers {
 		c := &caller{index: i, model: fmt.Sprintf("load-%04d", i+1), interrupt: p.interrupt && i%4 == 0}
-		if c.agentID, err = s.createAgent(ctx, c.model, true); err != nil {
+		if err := known.add(ctx, s, c); err != nil {
 			return r, err
 		}
-		byModel.Store(c.model, c)
 		callers[i] = c
 	}
 	warm, callers := callers[p.Calls:], callers[:p.Calls]

@@ -15,6 +15,13 @@ const shownFaults = 20
 // busy is the lateness of the phones' clock from which the figures say more about the machine.
 const busy = 20.0 // ms, one frame
 
+// writeJSON prints a report of any command as one JSON object.
+func writeJSON(out io.Writer, report any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(report)
+}
+
 // report is what the command prints.
 type report struct {
 	OK       bool     `json:"ok"`
@@ -36,12 +43,6 @@ func newReport(opt options, passes []result) report {
 		}
 	}
 	return r
-}
-
-func (r report) json(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }
 
 // row is one line of the table.

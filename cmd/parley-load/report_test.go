@@ -37,7 +37,7 @@ func TestReportFailsOnFaultsAndNeverOnTimes(t *testing.T) {
 	}
 
 	var raw bytes.Buffer
-	if err := failed.json(&raw); err != nil {
+	if err := writeJSON(&raw, failed); err != nil {
 		t.Fatal(err)
 	}
 	var back report

@@ -50,9 +50,14 @@ type server struct {
 	err        error
 }
 
+// newServer is a server that is not started yet, with credentials of its own.
+func newServer() *server {
+	return &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
+}
+
 // startServer starts the server with a fresh database in dir and waits until it is ready.
 func startServer(ctx context.Context, binary, dir string, delay time.Duration, m *model.Server) (*server, error) {
-	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
+	s := newServer()
 	return s, s.launch(ctx, dir, s.env(dir, m.BaseURL(), m.Key()), binary, "serve", "--commit-delay="+delay.String())
 }
 

@@ -89,7 +89,8 @@ func (o soakOptions) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""), debug: "http://" + debug}
+	s := newServer()
+	s.debug = "http://" + debug
 	env := append(s.env(w.dir, m.BaseURL(), m.Key()), "PARLEY_DEBUG_LISTEN="+debug)
 	if o.Profile != "" { // what stays of a call is small: every kibibyte is looked at
 		env = append(env, "GODEBUG=memprofilerate=1024")

@@ -68,7 +68,7 @@ func (o toolsOptions) run(ctx context.Context, out, progress io.Writer) (ok bool
 	}
 	r.finish(rig)
 	if o.JSON {
-		return r.OK, r.json(out)
+		return r.OK, writeJSON(out, r)
 	}
 	return r.OK, r.table(out)
 }

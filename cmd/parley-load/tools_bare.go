@@ -104,10 +104,9 @@ func (r *toolRig) fetch(ctx context.Context, method, url string, body []byte) (i
 	if err != nil {
 		return nil, err
 	}
-	if res.StatusCode != http.StatusOK {
-		why, _ := io.ReadAll(io.LimitReader(res.Body, 300))
+	if err := refused(res); err != nil {
 		_ = res.Body.Close()
-		return nil, fmt.Errorf("%s: %s", res.Status, why)
+		return nil, err
 	}
 	return res.Body, nil
 }

@@ -95,10 +95,9 @@ func (b *besideRun) callers(ctx context.Context) (all [phases][]*caller, err err
 	for _, phase := range []int{phaseAlone, phaseWait} {
 		for i := range b.Calls {
 			c := &caller{index: i, model: fmt.Sprintf("load-%d-%04d", phase, i)}
-			if c.agentID, err = b.server.createAgent(ctx, c.model, true); err != nil {
+			if err := b.known.add(ctx, b.server, c); err != nil {
 				return all, err
 			}
-			b.byCall.Store(c.model, c)
 			all[phase] = append(all[phase], c)
 		}
 	}

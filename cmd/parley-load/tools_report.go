@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -23,12 +22,6 @@ func (r *toolReport) finish(rig *toolRig) {
 	defer rig.mu.Unlock()
 	r.CPUs, r.LogLines, r.Faults = runtime.NumCPU(), rig.server.logLines(), append([]string{}, rig.faults...)
 	r.OK = len(r.Faults) == 0
-}
-
-func (r toolReport) json(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }
 
 // compare says what the server adds to the loop that only passes on. It commits what it is about to do before it does it.

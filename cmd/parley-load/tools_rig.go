@@ -32,7 +32,7 @@ type toolRig struct {
 	release            chan struct{}
 	waiting            atomic.Int64 // slow calls that wait now
 
-	byCall sync.Map // name of a voice agent's model → *caller
+	known callersByModel
 
 	mu     sync.Mutex
 	trips  map[string]*trip
@@ -44,11 +44,7 @@ var tripID = regexp.MustCompile(`trip-[0-9]+`)
 
 func newToolRig(ctx context.Context, o toolsOptions, binary, dir string) (r *toolRig, err error) {
 	r = &toolRig{toolsOptions: o, release: make(chan struct{}), trips: map[string]*trip{}, served: make(chan error, 1)}
-	r.model, err = model.Start(model.Options{Brain: brain{}, ChatBrain: toolBrain{r}, OnMessage: func(c *model.Conn, dir model.Direction, raw []byte) {
-		if v, ok := r.byCall.Load(c.Model()); ok {
-			v.(*caller).trace.modelMessage(c, dir, raw)
-		}
-	}})
+	r.model, err = model.Start(model.Options{Brain: brain{}, ChatBrain: toolBrain{r}, OnMessage: r.known.modelMessage})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +59,7 @@ func newToolRig(ctx context.Context, o toolsOptions, binary, dir string) (r *too
 	r.tools = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	go func() { r.served <- r.tools.Serve(l) }()
 
-	r.server = &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret("")}
+	r.server = newServer()
 	env := append(r.server.env(dir, r.model.BaseURL(), r.model.Key()), "PARLEY_EGRESS_ALLOW="+l.Addr().String())
 	if err := r.server.launch(ctx, dir, env, binary, "serve"); err != nil {
 		return nil, errors.Join(err, r.closeTools())

@@ -2,12 +2,8 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -41,28 +37,18 @@ type answered struct {
 
 // ask says something in a chat and reads the answer to its end.
 func (r *toolRig) ask(ctx context.Context, agent, message, conversation string) (a answered, err error) {
-	in := map[string]string{"message": message}
-	if conversation != "" {
-		in["conversationId"] = conversation
-	}
-	raw, err := json.Marshal(in)
+	req, err := r.server.chatRequest(ctx, agent, message, conversation)
 	if err != nil {
 		return a, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.server.url+"/api/v1/agents/"+agent+"/chat", bytes.NewReader(raw))
-	if err != nil {
-		return a, err
-	}
-	req.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"text/event-stream"}, "X-Api-Key": {r.server.key}}
 	began := time.Now()
 	res, err := r.client.Do(req)
 	if err != nil {
 		return a, err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		why, _ := io.ReadAll(io.LimitReader(res.Body, 300))
-		return a, fmt.Errorf("%s: %s", res.Status, why)
+	if err := refused(res); err != nil {
+		return a, err
 	}
 	a.commit = serverTiming(res.Header.Get("Server-Timing"))
 	s := sseReader{lines: bufio.NewScanner(res.Body)}

@@ -90,7 +90,7 @@ func (o voiceOptions) run(ctx context.Context, out, progress io.Writer) (ok bool
 	}
 	r.finish()
 	if o.JSON {
-		return r.OK, r.json(out)
+		return r.OK, writeJSON(out, r)
 	}
 	return r.OK, r.table(out)
 }

@@ -116,7 +116,8 @@ func (v voiceBench) measure(ctx context.Context, subject string, calls, round in
 
 // start runs the subject on its processor.
 func (v voiceBench) start(ctx context.Context, subject, dir string, mod *modelServer) (*server, error) {
-	s := &server{key: secret("load"), accountSID: "AC" + secret("")[:32], authToken: secret(""), pin: true, core: v.Core}
+	s := newServer()
+	s.pin, s.core = true, v.Core
 	debug, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err

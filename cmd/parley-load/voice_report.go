@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -129,12 +128,6 @@ func (w *voiceRow) sum() {
 	w.Up, w.Down, w.Trip = voiceSpreadOf(up), voiceSpreadOf(down), voiceSpreadOf(trip)
 	w.Clear, w.Clock, w.Echo = voiceSpreadOf(clears), voiceSpreadOf(late), voiceSpreadOf(echo)
 	w.CPU, w.CPUShare, w.RigShare, w.Memory = round(median(cpu), 4), round(median(share), 3), round(median(rig), 3), round(median(memory), 1)
-}
-
-func (r *voiceReport) json(out io.Writer) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
 }
 
 // voiceLine is one line of the table.

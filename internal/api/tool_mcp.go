@@ -87,7 +87,7 @@ func functionViews(t parley.Tool, m parley.MCPServer) []MCPFunction {
 	views := make([]MCPFunction, len(m.Functions))
 	for i, f := range m.Functions {
 		views[i] = MCPFunction{Name: f.Name, FunctionName: tool.MCPName(t, f.Name), Description: f.Description, ReadOnlyHint: f.ReadOnly,
-			Offered: f.Problem == "" && t.MCP.Allows(f.Name), Problem: f.Problem}
+			Offered: tool.IsOffered(t, f), Problem: f.Problem}
 	}
 	return views
 }
@@ -110,7 +110,7 @@ func (a *API) discover(ctx context.Context, t parley.Tool, v *Tool) (warnings []
 	if m.State != parley.MCPOK {
 		return []string{"mcp: the tool is saved, but its server could not be asked what it has. " + m.Error}
 	}
-	return append(doubtsOf(t, m), tooMany(t, m)...)
+	return doubtsOf(t, m)
 }
 
 func (a *API) ask(ctx context.Context, t parley.Tool) parley.MCPServer {
@@ -121,7 +121,7 @@ func (a *API) ask(ctx context.Context, t parley.Tool) parley.MCPServer {
 	return m
 }
 
-// doubtsOf warns of names that the server does not have, and of functions that cannot be offered.
+// doubtsOf warns of names that the server does not have, of functions that cannot be offered, and of too many.
 func doubtsOf(t parley.Tool, m parley.MCPServer) (warnings []string) {
 	var missing, unusable []string
 	for _, name := range t.MCP.AllowedTools {
@@ -129,8 +129,12 @@ func doubtsOf(t parley.Tool, m parley.MCPServer) (warnings []string) {
 			missing = append(missing, fmt.Sprintf("%q", name))
 		}
 	}
+	offered := 0
 	for _, f := range m.Functions {
-		if f.Problem != "" && t.MCP.Allows(f.Name) {
+		switch {
+		case tool.IsOffered(t, f):
+			offered++
+		case t.MCP.Allows(f.Name):
 			unusable = append(unusable, fmt.Sprintf("%q", f.Name))
 		}
 	}
@@ -140,20 +144,10 @@ func doubtsOf(t parley.Tool, m parley.MCPServer) (warnings []string) {
 	if len(unusable) > 0 {
 		warnings = append(warnings, "mcp: "+strings.Join(unusable, ", ")+" cannot be offered to models; mcp.functions says why.")
 	}
+	if offered > parley.MaxUsefulTools {
+		warnings = append(warnings, fmt.Sprintf("mcp: the server offers %d functions. Models choose better among at most %d; name those that agents need in allowedTools.", offered, parley.MaxUsefulTools))
+	}
 	return warnings
-}
-
-func tooMany(t parley.Tool, m parley.MCPServer) []string {
-	offered := 0
-	for _, f := range m.Functions {
-		if f.Problem == "" && t.MCP.Allows(f.Name) {
-			offered++
-		}
-	}
-	if offered <= parley.MaxUsefulTools {
-		return nil
-	}
-	return []string{fmt.Sprintf("mcp: the server offers %d functions. Models choose better among at most %d; name those that agents need in allowedTools.", offered, parley.MaxUsefulTools)}
 }
 
 func (a *API) toolRefreshOperation() {
@@ -187,7 +181,7 @@ func (a *API) refreshTool(_ context.Context, orgID string, in *ToolPath) (effect
 			m := a.ask(ctx, t)
 			r.data = compared(t, before, m)
 			if m.State == parley.MCPOK {
-				r.warnings = append(doubtsOf(t, m), tooMany(t, m)...)
+				r.warnings = doubtsOf(t, m)
 			}
 		}
 		return r, nil

@@ -83,17 +83,23 @@ func (a *API) listTools(ctx context.Context, orgID string, in *toolQuery) (reply
 		return refuse[ToolList](err)
 	}
 	list := ToolList{Tools: make([]Tool, len(tools)), Pagination: page(in.Limit, in.Offset, len(tools), total)}
+	var ofMCP []string
+	for _, t := range tools {
+		if t.MCP != nil {
+			ofMCP = append(ofMCP, t.ID)
+		}
+	}
+	servers, err := a.opt.Store.FindMCPServers(ctx, orgID, ofMCP)
+	if err != nil {
+		return refuse[ToolList](err)
+	}
 	for i, sealed := range tools {
 		t, err := tool.Open(a.opt.Ring, sealed)
 		if err != nil {
 			return refuse[ToolList](err)
 		}
-		m, err := serverOf(ctx, &a.opt.Store.Reader, t)
-		if err != nil {
-			return refuse[ToolList](err)
-		}
 		list.Tools[i] = toolView(t)
-		list.Tools[i].show(t, m, false)
+		list.Tools[i].show(t, servers[t.ID], false)
 	}
 	return data(list)
 }

@@ -161,18 +161,23 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// isEnded reports whether an operation was out of time or given up.
+func isEnded(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
 // explain says why an operation failed.
 func (t *trip) explain(err error) error {
 	if way := t.failure(); way != nil {
 		if f, ok := errors.AsType[*Failure](way); ok {
 			return f
 		}
-		if errors.Is(way, context.DeadlineExceeded) || errors.Is(way, context.Canceled) {
+		if isEnded(way) {
 			return way
 		}
 		return &Failure{Kind: FailureUnreachable, err: way}
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if isEnded(err) {
 		return err
 	}
 	t.mu.Lock()
@@ -193,14 +198,13 @@ func (t *trip) explain(err error) error {
 func (t *trip) untouched(err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ended := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-	return !ended && (!t.sent || t.status == http.StatusNotFound || t.status == http.StatusBadRequest)
+	return !isEnded(err) && (!t.sent || t.status == http.StatusNotFound || t.status == http.StatusBadRequest)
 }
 
 // broken reports whether a session must not be used again. An answer that the server gave, even a refusal, and a
 // call that was given up leave it whole.
 func (t *trip) broken(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if isEnded(err) {
 		return false
 	}
 	f, ok := errors.AsType[*Failure](err)

@@ -13,25 +13,29 @@ import (
 // not since its tool was changed, is not there.
 func (r *Reader) FindMCPServers(ctx context.Context, orgID string, toolIDs []string) (map[string]parley.MCPServer, error) {
 	found := make(map[string]parley.MCPServer, len(toolIDs))
-	for _, id := range toolIDs { // of one agent or one page: few
-		var m parley.MCPServer
-		var checked int64
-		var functions string
-		ok, err := r.q.row(ctx, []any{&m.State, &m.Error, &checked, &m.More, &functions},
-			`SELECT state, error, checked_at, more, functions FROM mcp_server WHERE org_id = $1 AND tool_id = $2`, orgID, id)
-		if err != nil {
-			return found, fmt.Errorf("finding MCP server: %w", err)
-		}
-		if !ok {
-			continue
-		}
-		if err := json.Unmarshal([]byte(functions), &m.Functions); err != nil {
-			return found, fmt.Errorf("reading functions of an MCP server: %w", err)
-		}
-		m.CheckedAt = fromMicros(checked)
-		found[id] = m
+	type server struct {
+		toolID string
+		parley.MCPServer
 	}
-	return found, nil
+	return found, toolsByID(orgID, "tool_id", toolIDs, func(w *where) error {
+		servers, err := list(ctx, r.q, func(s scanner) (m server, err error) {
+			var checked int64
+			var functions string
+			if err := s.Scan(&m.toolID, &m.State, &m.Error, &checked, &m.More, &functions); err != nil {
+				return m, err
+			}
+			m.CheckedAt = fromMicros(checked)
+			err = json.Unmarshal([]byte(functions), &m.Functions)
+			return m, err
+		}, `SELECT tool_id, state, error, checked_at, more, functions FROM mcp_server`+w.String(), w.args...)
+		if err != nil {
+			return fmt.Errorf("what their MCP servers have: %w", err)
+		}
+		for _, m := range servers {
+			found[m.toolID] = m.MCPServer
+		}
+		return nil
+	})
 }
 
 // SaveMCPServer keeps what was found at the server of a tool, as the tool was at the time changed (its UpdatedAt).

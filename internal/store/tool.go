@@ -69,7 +69,7 @@ func (r *Reader) FindTools(ctx context.Context, orgID string, ids []string) (map
 		}
 	}
 	const columns = `SELECT id, org_id, name, function_name, category, kind, method, url, description FROM tool`
-	return found, r.toolsByID(orgID, own, func(w *where) error {
+	return found, toolsByID(orgID, "id", own, func(w *where) error {
 		tools, err := list(ctx, r.q, func(s scanner) (t parley.Tool, err error) {
 			var h parley.HTTPTool
 			err = s.Scan(&t.ID, &t.OrgID, &t.Name, &t.FunctionName, &t.Category, &t.Kind, &h.Method, &h.URL, &t.Description)
@@ -91,8 +91,8 @@ func (r *Reader) FindTools(ctx context.Context, orgID string, ids []string) (map
 // toolsPerQuery bounds the length of an IN list.
 const toolsPerQuery = 200
 
-// toolsByID runs a query for each part of a list of ids.
-func (r *Reader) toolsByID(orgID string, ids []string, query func(w *where) error) error {
+// toolsByID runs a query for each part of a list of ids of tools, which stand in a column.
+func toolsByID(orgID, column string, ids []string, query func(w *where) error) error {
 	for first := 0; first < len(ids); first += toolsPerQuery {
 		w := where{}
 		w.add(`org_id = $?`, orgID)
@@ -100,7 +100,7 @@ func (r *Reader) toolsByID(orgID string, ids []string, query func(w *where) erro
 		for _, id := range ids[first:min(first+toolsPerQuery, len(ids))] {
 			in += w.tail(`, $?`, id)
 		}
-		w.add(`id IN (` + in[2:] + `)`)
+		w.add(column + ` IN (` + in[2:] + `)`)
 		if err := query(&w); err != nil {
 			return fmt.Errorf("finding tools: %w", err)
 		}

@@ -89,7 +89,7 @@ func (r *Reader) toolsOf(ctx context.Context, orgID string, keys []toolKey) ([]S
 			own = append(own, k.id)
 		}
 	}
-	err := r.toolsByID(orgID, own, func(w *where) error {
+	err := toolsByID(orgID, "id", own, func(w *where) error {
 		tools, err := list(ctx, r.q, scanTool, `SELECT `+toolColumns+` FROM tool`+w.String(), w.args...)
 		for _, t := range tools {
 			byID[t.ID] = t
@@ -108,7 +108,7 @@ func (r *Reader) toolsOf(ctx context.Context, orgID string, keys []toolKey) ([]S
 // LoadTools returns the organization's own tools with these ids whole, those that exist, in any order.
 func (r *Reader) LoadTools(ctx context.Context, orgID string, ids []string) (tools []SealedTool, err error) {
 	own := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !parley.IsID(id) })
-	err = r.toolsByID(orgID, own, func(w *where) error {
+	err = toolsByID(orgID, "id", own, func(w *where) error {
 		part, err := list(ctx, r.q, scanTool, `SELECT `+toolColumns+` FROM tool`+w.String(), w.args...)
 		tools = append(tools, part...)
 		return err

@@ -50,6 +50,5 @@ func queryOf(j job, longest int) (string, error) {
 	if err := decodeArguments(j.arguments, &in); err != nil || strings.TrimSpace(in.Query) == "" {
 		return "", &argumentError{`the only argument is "query", a text with what to look for`}
 	}
-	query := []rune(oneLine(in.Query))
-	return string(query[:min(len(query), longest)]), nil
+	return cutRunes(oneLine(in.Query), longest), nil
 }

@@ -32,9 +32,6 @@ func (r *Runner) mcp(ctx context.Context, j job) (answer, error) {
 	if err != nil {
 		return failed(err, nil)
 	}
-	for _, value := range j.tool.MCP.Credentials() {
-		v.hide(value)
-	}
 	if r.egress == nil {
 		return failed(&setupError{"This server makes no requests for tools."}, v)
 	}
@@ -70,9 +67,12 @@ var (
 	errReported = errors.New("the function reports an error")
 )
 
-// server says where the server of a tool is, with its headers filled. lenient leaves headers out for which something
-// is not known, as it is outside a conversation.
+// server says where the server of a tool is, with its headers filled, and has v hide the credentials among them.
+// lenient leaves headers out for which something is not known, as it is outside a conversation.
 func (r *Runner) server(t parley.Tool, v *values, lenient bool) (mcp.Server, error) {
+	for _, value := range t.MCP.Credentials() {
+		v.hide(value)
+	}
 	header := make(map[string]string, len(t.MCP.Headers))
 	for name, template := range t.MCP.Headers {
 		text, err := v.text(template)

@@ -18,8 +18,8 @@ import (
 // TestMCPEverything discovers and calls the protocol's own test server, which is written in another language.
 func TestMCPEverything(t *testing.T) {
 	t.Parallel()
-	const at = "../../scripts/mcp"
-	out, err := exec.CommandContext(t.Context(), at+"/install.sh").CombinedOutput()
+	const scripts = "../../scripts"
+	out, err := exec.CommandContext(t.Context(), scripts+"/npm.sh", "mcp").CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 {
 		t.Skipf("%s", out)
 	}
@@ -28,7 +28,7 @@ func TestMCPEverything(t *testing.T) {
 	}
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	server := exec.CommandContext(t.Context(), "node", at+"/node_modules/@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
+	server := exec.CommandContext(t.Context(), "node", scripts+"/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
 	server.Env = append(os.Environ(), "PORT="+port)
 	said, err := server.StderrPipe()
 	if err == nil {

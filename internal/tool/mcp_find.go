@@ -114,9 +114,6 @@ func (r *Runner) ask(ctx context.Context, t parley.Tool) parley.MCPServer {
 		m.Error = a.detail.Error
 		return m
 	}
-	for _, value := range t.MCP.Credentials() {
-		v.hide(value)
-	}
 	server, err := r.server(t, v, true)
 	if err != nil {
 		m.Error = v.mask(err.Error())

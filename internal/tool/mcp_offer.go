@@ -19,13 +19,12 @@ func expand(tools []parley.Tool, servers map[string]parley.MCPServer) []parley.T
 			offered = append(offered, t)
 			continue
 		}
-		m := t.MCP
-		t.MCP = nil // holds an address, which is nothing for a model
 		for _, f := range servers[t.ID].Functions {
-			if f.Problem != "" || !m.Allows(f.Name) || len(offered) >= maxOffered {
+			if !IsOffered(t, f) || len(offered) >= maxOffered {
 				continue
 			}
 			one := t
+			one.MCP = nil // holds an address, which is nothing for a model
 			one.FunctionName, one.Remote, one.Description, one.Parameters = names.of(t, f.Name), f.Name, f.Description, f.Parameters
 			offered = append(offered, one)
 		}
@@ -47,7 +46,7 @@ func newNames(tools []parley.Tool, servers map[string]parley.MCPServer) names {
 			continue
 		}
 		for _, f := range servers[t.ID].Functions {
-			if f.Problem == "" && t.MCP.Allows(f.Name) {
+			if IsOffered(t, f) {
 				n.wish[f.Name]++
 			}
 		}
@@ -83,6 +82,11 @@ func (n names) of(t parley.Tool, name string) string {
 			return full
 		}
 	}
+}
+
+// IsOffered reports whether models are offered a function of a tool's server.
+func IsOffered(t parley.Tool, f parley.MCPFunction) bool {
+	return f.Problem == "" && t.MCP.Allows(f.Name)
 }
 
 // MCPName is the name under which a function is offered to models where nothing else has it.

@@ -53,14 +53,14 @@ func (r *Runner) webSearch(ctx context.Context, j job) (string, error) {
 	}
 	res, err := r.egress.Do(j.OrgID, req, egress.Follow{SecretBody: true, Values: []string{service.APIKey}})
 	if err != nil {
-		kind := "connection_failed"
+		kind := ErrorConnection
 		if egress.IsBlocked(err) {
-			kind = "blocked_address"
+			kind = ErrorBlocked
 		}
 		return "", searchFailure(err.Error(), kind, 0)
 	}
 	if res.Status != http.StatusOK {
-		return "", searchFailure(statusRemedy(service.Provider, res.Status), "http_status", res.Status)
+		return "", searchFailure(statusRemedy(service.Provider, res.Status), ErrorStatus, res.Status)
 	}
 	body := res.Body
 	if service.APIKey != "" {
@@ -196,8 +196,8 @@ var tags = regexp.MustCompile(`</?[a-zA-Z][^<>]{0,200}>`)
 // fromHTML makes plain text of a title or an extract, which may carry marks and entities.
 func fromHTML(s string, longest int) string {
 	s = oneLine(html.UnescapeString(tags.ReplaceAllString(s, "")))
-	if runes := []rune(s); len(runes) > longest {
-		return string(runes[:longest]) + "…"
+	if short := cutRunes(s, longest); short != s {
+		return short + "…"
 	}
 	return s
 }

@@ -5,7 +5,7 @@
 set -euo pipefail
 document=$(realpath "$1")
 cd "$(dirname "$0")"
-./install.sh
+../npm.sh openapi
 build=$(mktemp -d "$PWD/build-XXXXXX") # here, where the compiler and node find the modules
 trap 'rm -rf "$build"' EXIT
 (cd "$build" && npx --no-install openapi-typescript "$document" -o parley.ts >/dev/null) # away from redocly.yaml, which it would read

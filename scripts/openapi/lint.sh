@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 code=0
-./install.sh || code=$?
+../npm.sh openapi || code=$?
 if [ "$code" -eq 3 ]; then
   echo "openapi-lint: SKIPPED, npm is missing"
   exit 0

@@ -12,15 +12,14 @@ import (
 // test fails with CI=true.
 func Axe(t testing.TB, root string) string {
 	t.Helper()
-	tools := root + "/scripts/openapi"
-	if err := exec.CommandContext(t.Context(), tools+"/install.sh").Run(); err != nil {
+	if err := exec.CommandContext(t.Context(), root+"/scripts/npm.sh", "openapi").Run(); err != nil {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 {
 			t.Log("npm is missing: axe looks at nothing")
 			return ""
 		}
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(tools + "/node_modules/axe-core/axe.min.js")
+	source, err := os.ReadFile(root + "/scripts/openapi/node_modules/axe-core/axe.min.js")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the pinned tools of this folder when they are missing or older than the lock file. Without npm it says
-# so and ends with 3, or with 1 in CI.
+# Installs the pinned tools of a folder beside this script (npm.sh openapi) when they are missing or older than its
+# lock file. Without npm it says so and ends with 3, or with 1 in CI.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/$1"
 if ! command -v npm >/dev/null; then
   echo "npm is missing: install Node.js 20 or newer, or run make deps" >&2
   [ "${CI:-}" = true ] && exit 1
