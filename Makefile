@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
 BIN := $(CURDIR)/bin
 # Packages with goroutines of their own: tested under the race detector.
-CONCURRENT := ./internal/ws ./internal/egress ./internal/mcp ./internal/record ./internal/capacity ./internal/trace ./internal/number ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server ./internal/egress
+CONCURRENT := ./internal/ws ./internal/egress ./internal/mcp ./internal/record ./internal/capacity ./internal/trace ./internal/number ./internal/browser ./internal/store ./internal/auth ./internal/event ./internal/limit ./internal/log ./internal/voice ./internal/chat ./internal/call ./internal/phone ./internal/tool ./internal/twilio ./internal/openai ./internal/sim/... ./internal/server
 
 .PHONY: help deps check generate lint openapi-lint vuln test unit race client-test load load-voice load-api load-chat load-tools clean
 
